@@ -1,0 +1,101 @@
+// What one rendering may cost. Everything that grows is paid here before it is built; nothing measures time.
+import { codePoints } from './code-points.ts';
+import { asNumber } from './numbers.ts';
+import { text } from './printing.ts';
+import { fail, halt, isNothing, isObject, need, type Value, typeName } from './value.ts';
+
+/** The limits of one rendering. */
+export interface Budget {
+  /** Evaluations, loop rounds and list members together. */
+  readonly maxSteps: number;
+  /** Characters (UTF-16 units) of the rendered text. */
+  readonly maxOutputChars: number;
+  /** Characters (UTF-16 units) of any text made on the way. */
+  readonly maxValueChars: number;
+}
+
+export const defaultBudget: Budget = { maxSteps: 100_000, maxOutputChars: 262_144, maxValueChars: 262_144 };
+const charsPerStep = 64;
+
+export class Work {
+  readonly #budget: Budget;
+  #steps = 0;
+  constructor(budget: Budget) {
+    this.#budget = budget;
+  }
+
+  step(count: number): void {
+    this.#steps += count;
+    if (!(this.#steps <= this.#budget.maxSteps))
+      halt('template_budget', `the template needs more than ${this.#budget.maxSteps} steps`);
+  }
+
+  /** Pays for reading or making a text of this many characters. */
+  chars(count: number): void {
+    if (!(count <= this.#budget.maxValueChars))
+      halt('template_budget', `a text would have more than ${this.#budget.maxValueChars} characters`);
+    this.step(count / charsPerStep);
+  }
+
+  /** A function that pays for a text made piece by piece. */
+  growing(): (chars: number) => void {
+    let total = 0;
+    return (chars) => {
+      total += chars;
+      if (total > this.#budget.maxValueChars) this.chars(total);
+      this.step(1 + chars / charsPerStep);
+    };
+  }
+
+  output(chars: number): void {
+    if (!(chars <= this.#budget.maxOutputChars))
+      halt('template_budget', `the output would have more than ${this.#budget.maxOutputChars} characters`);
+  }
+
+  /** str(value). */
+  text(value: Value): string {
+    return typeof value === 'string' ? value : text(value, this.growing());
+  }
+
+  /** Goes through what Python's iter() goes through, paying for each item. */
+  *iterate(value: Value): Generator<Value, void> {
+    if (isNothing(value)) return;
+    const known = need(value);
+    if (typeof known === 'string') {
+      this.chars(known.length);
+      yield* this.#paid(codePoints(known));
+    } else if (!isObject(known)) fail(`'${typeName(known)}' object is not iterable`);
+    else if (known.kind === 'dict') yield* this.#paid([...known.entries.values()].map(([key]) => key));
+    else if (known.kind === 'range') {
+      for (let at = known.start; known.step > 0n ? at < known.stop : at > known.stop; at += known.step) {
+        this.step(1);
+        yield at;
+      }
+    } else if (known.kind === 'markup') halt('template_unsupported', 'going through an escaped text');
+    else if (known.kind === 'iterator') {
+      for (let next = known.source.next(); next.done !== true; next = known.source.next()) {
+        this.step(1);
+        yield next.value;
+      }
+    } else yield* this.#paid(known.items);
+  }
+
+  *#paid(items: readonly Value[]): Generator<Value, void> {
+    for (const item of items) {
+      this.step(1);
+      yield item;
+    }
+  }
+
+  items(value: Value): Value[] {
+    return [...this.iterate(value)];
+  }
+}
+
+/** An int argument (bool counts) as a number within the safe range. */
+export function wholeNumber(value: Value, what: string): number {
+  const known = asNumber(need(value));
+  if (typeof known !== 'bigint') return fail(`${what} must be an integer, not ${typeName(value)}`);
+  if (known > 9007199254740991n) return Number.MAX_SAFE_INTEGER;
+  return known < -9007199254740991n ? -Number.MAX_SAFE_INTEGER : Number(known);
+}

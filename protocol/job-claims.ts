@@ -1,0 +1,41 @@
+// Exactly what a job's signature covers. Strict: an unknown field is a refusal, because a field that is signed and not understood may be a limit.
+import { z } from 'zod';
+import { agentIdSchema, controlPlaneIdSchema, digestSchema, jobIdSchema } from './ids.ts';
+import { limits } from './limits.ts';
+
+const seconds = z.int().nonnegative().max(99_999_999_999);
+
+export const jobOptionsSchema = z.strictObject({
+  /** Rows under way at once; the host's own limit is never passed. */
+  concurrency: z.int().min(1).max(64).exactOptional(),
+  /** What a failed row means for the rows that have not started. */
+  on_error: z.enum(['continue', 'stop']).exactOptional(),
+  /** Render and check everything, call nothing. */
+  dry_run: z.boolean().exactOptional(),
+});
+export type JobOptions = z.infer<typeof jobOptionsSchema>;
+
+/** A template, or a value that is taken as it is. */
+export const jobInputSchema = z.union([z.string().max(limits.rowBytes), z.number(), z.boolean(), z.null()]);
+
+export const jobClaimsSchema = z.strictObject({
+  iss: controlPlaneIdSchema,
+  aud: agentIdSchema,
+  jti: jobIdSchema,
+  iat: seconds,
+  /** Latest acceptance. */
+  exp: seconds,
+  /** Latest start of a call to AWS. */
+  not_after: seconds,
+  /** Who asked; set by the control plane from the API token. */
+  sub: z.string().min(1).max(256),
+  action: z.string().min(1).max(128),
+  connection: z.string().min(1).max(128),
+  inputs: z.record(z.string().min(1).max(128), jobInputSchema),
+  rows: z.strictObject({
+    count: z.int().nonnegative().max(limits.jobRows),
+    chunks: z.array(z.strictObject({ rows: z.int().positive(), digest: digestSchema })),
+  }),
+  options: jobOptionsSchema,
+});
+export type JobClaims = z.infer<typeof jobClaimsSchema>;
