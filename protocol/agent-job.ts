@@ -111,7 +111,7 @@ export function onEntries(job: AgentJob, made: { count: number; head: Digest; en
     produced: job.produced + made.count,
     head: made.head,
     endedRows,
-    phase: endedRows === job.rows ? 'finished' : job.phase,
+    phase: job.phase === 'accepted' && endedRows === job.rows ? 'finished' : job.phase,
   };
 }
 
@@ -120,6 +120,11 @@ export type AckDecision =
   | { readonly kind: 'head_mismatch' }
   | { readonly kind: 'quarantine'; readonly next: AgentJob }
   | { readonly kind: 'delete'; readonly through: number; readonly next: AgentJob };
+
+/** A cancelled, expired or stopped job does not wait for the rows that did not come: the next chunk's rows end unread. */
+export function skipChunk(job: AgentJob): AgentJob {
+  return job.nextChunk < job.chunks ? { ...job, nextChunk: job.nextChunk + 1 } : job;
+}
 
 /** An entry is deleted only after an ack whose head is ours at that sequence. */
 export function onAck(
@@ -157,7 +162,9 @@ export function onWelcome(
 ): WelcomeDecision {
   if (job === undefined)
     return stored === undefined ? { kind: 'nothing' } : { kind: 'unknown', next: 'quarantined_without_record' };
-  if (!holdsResults(job)) return { kind: 'nothing' };
+  if (job.phase === 'quarantined' && stored !== undefined) return { kind: 'quarantine', next: job };
+  // A closed job that is still open over there: a control plane that lost its newest results asks again.
+  if (!holdsResults(job) && !(job.phase === 'closed' && stored !== undefined)) return { kind: 'nothing' };
   const sequence = stored?.sequence ?? 0;
   if (sequence > job.produced) return { kind: 'quarantine', next: quarantine(job) };
   const replies = presentState(job);

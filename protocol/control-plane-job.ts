@@ -98,12 +98,15 @@ export function onResults(
   };
 }
 
-/** Finished only when every entry that the signed statement counts is stored here under the same head. Null: not yet, or not this job. */
+/**
+ * Finished only when every entry that the signed statement counts is stored here under the same head; a repeated statement gives the same
+ * again, because its ack was lost. Null: not yet, or not this job. Any other value is answered with `job.finished.ack`.
+ */
 export function onFinished(
   job: ControlPlaneJob,
   statement: { tokenDigest: Digest | null; lastSequence: number; head: Digest },
 ): ControlPlaneJob | null {
-  if (job.phase !== 'sent' && job.phase !== 'accepted') return null;
+  if (job.phase !== 'sent' && job.phase !== 'accepted' && job.phase !== 'finished') return null;
   const tombstone = statement.tokenDigest === null && job.cancelRequested;
   if (statement.tokenDigest !== job.tokenDigest && !tombstone) return null;
   if (statement.lastSequence !== job.stored || statement.head !== job.head) return null;

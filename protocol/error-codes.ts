@@ -87,6 +87,7 @@ export const errorCodes = {
   heartbeat_lost: row('The peer missed two heartbeats.', 'host_operator', true),
   pairing_code_invalid: row('The pairing code is unknown or has expired.', 'host_operator'),
   pairing_code_used: row('The pairing code was already used with another key.', 'host_operator'),
+  pairing_unreachable: row('The control plane could not be reached for pairing.', 'host_operator', true),
   fingerprint_mismatch: row('The control plane does not have the signing key that was announced.', 'host_operator'),
   // Host
   not_paired: row('The host has no identity yet.', 'host_operator'),

@@ -16,7 +16,10 @@ export const jobOptionsSchema = z.strictObject({
 export type JobOptions = z.infer<typeof jobOptionsSchema>;
 
 /** A template, or a value that is taken as it is. */
-export const jobInputSchema = z.union([z.string().max(limits.rowBytes), z.number(), z.boolean(), z.null()]);
+const jobInputSchema = z.union([z.string().max(limits.rowBytes), z.number(), z.boolean(), z.null()]);
+
+export const jobInputsSchema = z.record(z.string().min(1).max(128), jobInputSchema);
+export type JobInputs = z.infer<typeof jobInputsSchema>;
 
 export const jobClaimsSchema = z.strictObject({
   iss: controlPlaneIdSchema,
@@ -31,10 +34,10 @@ export const jobClaimsSchema = z.strictObject({
   sub: z.string().min(1).max(256),
   action: z.string().min(1).max(128),
   connection: z.string().min(1).max(128),
-  inputs: z.record(z.string().min(1).max(128), jobInputSchema),
+  inputs: jobInputsSchema,
   rows: z.strictObject({
     count: z.int().nonnegative().max(limits.jobRows),
-    chunks: z.array(z.strictObject({ rows: z.int().positive(), digest: digestSchema })),
+    chunks: z.array(z.strictObject({ rows: z.int().positive().max(limits.chunkRows), digest: digestSchema })),
   }),
   options: jobOptionsSchema,
 });

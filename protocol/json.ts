@@ -45,25 +45,53 @@ export function rawNumber(source: string): RawNumber {
 /**
  * The first duplicated object key or too deep nesting in a JSON text, or null when there is none. JSON.parse keeps the last of two
  * equal keys in silence (RFC 8259 section 4 leaves it open), so two readers of one signed text could see different claims.
+ * One pass, and total: a text that is not JSON gives any of the three answers, and JSON.parse refuses it afterwards.
  */
 export function jsonFault(text: string, maxDepth: number): 'duplicate_key' | 'too_deep' | null {
   const scopes: (Set<string> | null)[] = [];
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
   let lastString: string | null = null;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [symbol] = match;
+  for (let at = 0; at < text.length; at += 1) {
+    const symbol = text[at];
+    if (symbol === '"') {
+      const end = stringEnd(text, at);
+      lastString = text.slice(at, end);
+      at = end - 1;
+      continue;
+    }
     if (symbol === '{' || symbol === '[') {
       if (scopes.push(symbol === '{' ? new Set() : null) > maxDepth) return 'too_deep';
     } else if (symbol === '}' || symbol === ']') scopes.pop();
-    else if (symbol === ':' && lastString !== null) {
-      const keys = scopes.at(-1);
-      const key: unknown = JSON.parse(lastString);
-      if (keys && typeof key === 'string') {
-        if (keys.has(key)) return 'duplicate_key';
-        keys.add(key);
-      }
-    }
-    lastString = symbol.startsWith('"') ? symbol : null;
+    else if (symbol === ':' && lastString !== null && addKey(scopes.at(-1), lastString)) return 'duplicate_key';
+    else if (symbol !== ',') continue;
+    lastString = null;
   }
   return null;
+}
+
+/** Index after the closing quote of the string that opens at `start`, or the text's end. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at += 1) {
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === '"') return at + 1;
+  }
+  return text.length;
+}
+
+/** Adds the key that a JSON string literal spells; true when the object has it already. */
+function addKey(keys: Set<string> | null | undefined, literal: string): boolean {
+  if (!keys) return false;
+  const key = keyOf(literal);
+  if (key === null) return false;
+  if (keys.has(key)) return true;
+  keys.add(key);
+  return false;
+}
+
+function keyOf(literal: string): string | null {
+  if (!literal.includes('\\')) return literal;
+  try {
+    return JSON.stringify(JSON.parse(literal));
+  } catch {
+    return null;
+  }
 }

@@ -11,6 +11,8 @@ export const limits = {
   rowBytes: 256 * 1024,
   /** Row bytes of one `rows` frame. */
   chunkBytes: 256 * 1024,
+  /** Rows of one `rows` frame. */
+  chunkRows: 1_000,
   /** One envelope, serialised. */
   envelopeBytes: 512 * 1024,
   /** Entry bytes of one `results` frame, and their number. */

@@ -5,6 +5,7 @@ import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import type { Hashing } from './hashing.ts';
 import {
   type AgentId,
+  type Digest,
   type KeyId,
   agentIdSchema,
   controlPlaneId,
@@ -50,16 +51,16 @@ export function normaliseCode(code: string): string {
 }
 
 /** What the control plane keeps instead of the code. */
-export function codeKey(hashing: Hashing, code: string): string {
+export function codeKey(hashing: Hashing, code: string): Digest {
   return hashing.sha256(`iam-agent.v1 pairing ${normaliseCode(code)}`);
 }
 
-export function codeId(hashing: Hashing, key: string): string {
+export function codeId(hashing: Hashing, key: string): Digest {
   return hashing.sha256(`iam-agent.v1 pairing id ${key}`);
 }
 
 /** HMAC(code, key thumbprint || fingerprint): shows knowledge of the code, binds it to this key and to the control plane that was meant. */
-export function pairingProof(hashing: Hashing, key: string, agentKey: KeyId, fingerprint: KeyId): string {
+export function pairingProof(hashing: Hashing, key: string, agentKey: KeyId, fingerprint: KeyId): Digest {
   return hashing.hmacSha256(key, `${agentKey}.${fingerprint}`);
 }
 

@@ -1,0 +1,166 @@
+// The daemon's life: construct, then start; drain, then stop. What start took, stop gives back in the opposite order, also after a start
+// that failed half way. The parts are made in compose.ts; what they decide is in job/ and link/.
+import { sessionIntroduction } from './introduction.ts';
+import type { AgentConfig } from './config/load-config.ts';
+import type { EventSink } from './events.ts';
+import type { Clock } from './job/clock.ts';
+import { Session } from './job/frame-in.ts';
+import type { Jobs } from './job/jobs.ts';
+import type { Journal } from './job/journal.ts';
+import type { TrustStore } from './job/trust-store.ts';
+import type { TrustedTime } from './job/trusted-time.ts';
+import type { Hashing } from '../protocol/hashing.ts';
+import { encodeFrame } from '../protocol/codec.ts';
+import { keepLink, type LinkControl, type LinkSession } from './link/link.ts';
+import type { LinkSocket, Transport } from './link/transport.ts';
+import type { FrameOut } from './job/frame-out.ts';
+
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly hashing: Hashing;
+  readonly time: TrustedTime;
+  readonly journal: Journal;
+  readonly trust: TrustStore;
+  readonly jobs: Jobs;
+  readonly transport: Transport;
+  /** Raises the session counter on disk and signs a token for it. */
+  readonly nextToken: () => Promise<{ token: string; counter: number }>;
+  /** Stops rows from starting. */
+  readonly drain: AbortController;
+  /** Cuts off calls under way. */
+  readonly abort: AbortController;
+  /** Resolves with what made the daemon unable to go on. */
+  readonly fault: { readonly raise: (error: unknown) => void; readonly raised: Promise<unknown> };
+  /** Releases in the order of taking; run backwards. */
+  readonly releases: (() => Promise<void> | void)[];
+}
+
+/** Bytes waiting in the socket above which no more results are read from the journal, and below which they are again. */
+const bufferHighBytes = 1024 * 1024;
+const bufferLowBytes = 256 * 1024;
+const bufferPollMs = 10;
+const progressEveryMs = 1_000;
+
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #linkOver = new AbortController();
+  #link: Promise<void> = Promise.resolve();
+  #session: Session | null = null;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    const { jobs, clock, transport, events, nextToken, fault } = this.#parts;
+    await jobs.recover();
+    jobs.onDurable = (record) => this.#session?.advanced(record);
+    const openSession = (socket: LinkSocket, counter: number, control: LinkControl) =>
+      this.#openSession(socket, counter, control);
+    this.#link = keepLink({ clock, transport, events, nextToken, openSession }, this.#linkOver.signal).catch(
+      fault.raise,
+    );
+  }
+
+  /** Rejects never; resolves when something happened that a restart must mend (the journal cannot be written). */
+  get fault(): Promise<unknown> {
+    return this.#parts.fault.raised;
+  }
+
+  /** Takes no new job, starts no row, lets calls under way end for at most `config.drainMs`. */
+  async drain(): Promise<void> {
+    const { drain, abort, jobs, clock, config, events } = this.#parts;
+    events('agent.draining', { jobs: jobs.open.length });
+    this.#session?.drain();
+    drain.abort();
+    const late = new AbortController();
+    const deadline = clock.sleep(config.drainMs, late.signal).then(
+      () => abort.abort(),
+      () => undefined,
+    );
+    await Promise.race([jobs.idle(), deadline]);
+    late.abort();
+    await deadline;
+  }
+
+  async stop(): Promise<void> {
+    const { releases, drain, abort } = this.#parts;
+    drain.abort();
+    abort.abort();
+    this.#linkOver.abort();
+    await this.#link;
+    for (const release of releases.toReversed()) await release();
+  }
+
+  #openSession(socket: LinkSocket, counter: number, control: LinkControl): LinkSession {
+    const { jobs, journal, hashing, time, trust, events, clock, fault, version, config } = this.#parts;
+    const over = new AbortController();
+    const out = this.#frameOut(socket, over.signal);
+    const session = new Session({
+      jobs,
+      journal,
+      hashing,
+      time,
+      trust,
+      events,
+      out,
+      introduction: sessionIntroduction(config.connections, { version, counter, hashing }),
+      onWelcome: (welcome) => {
+        control.heartbeat(welcome.heartbeat_ms);
+        const skewMs = Date.parse(welcome.server_time) - clock.now();
+        events('link.welcomed', { session: counter, skewMs, jobs: welcome.jobs.length });
+        void repeat(clock, progressEveryMs, () => session.progress(), over.signal);
+      },
+      onReconnect: (withinMs) => control.reconnect(withinMs),
+      onFault: fault.raise,
+    });
+    return {
+      begin: () => {
+        this.#session = session;
+        session.hello();
+      },
+      message: async (text) => {
+        try {
+          return (await session.message(text))?.code;
+        } catch (error) {
+          fault.raise(error);
+          return 'internal';
+        }
+      },
+      end: () => {
+        over.abort();
+        if (this.#session === session) this.#session = null;
+      },
+    };
+  }
+
+  #frameOut(socket: LinkSocket, over: AbortSignal): FrameOut {
+    const { clock } = this.#parts;
+    return {
+      get open() {
+        return !over.aborted;
+      },
+      send: (frame, lines) => {
+        if (!over.aborted) socket.send(encodeFrame(frame, lines));
+      },
+      ready: async () => {
+        if (socket.bufferedBytes < bufferHighBytes) return;
+        while (!over.aborted && socket.bufferedBytes > bufferLowBytes) await clock.sleep(bufferPollMs);
+      },
+    };
+  }
+}
+
+async function repeat(clock: Clock, everyMs: number, work: () => void, signal: AbortSignal): Promise<void> {
+  try {
+    for (;;) {
+      await clock.sleep(everyMs, signal);
+      work();
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

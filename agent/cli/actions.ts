@@ -1,0 +1,140 @@
+// `actions [NAME]`: the catalogue of what a job may ask for, for people and (`--json`) for programs.
+import { Command } from 'commander';
+import type { ExitCode } from '../../terminal/exit-codes.ts';
+import { type Failure, failure } from '../../terminal/fail.ts';
+import { plainTable } from '../../terminal/plain-table.ts';
+import { action } from '../../terminal/program.ts';
+import { type Terminal, writeText } from '../../terminal/terminal.ts';
+import { cut } from '../../terminal/visible-text.ts';
+import type { Action, ActionInput, Repeat } from '../iam/catalogue.ts';
+
+/** Loaded only when asked for: the schemas behind it take a moment. */
+export type CatalogueLoader = () => Promise<readonly Action[]>;
+
+interface Options {
+  readonly json?: true;
+  readonly search?: string;
+}
+
+const help = `
+Examples:
+  iam-agent actions --search 'access key'
+  iam-agent actions update_access_key`;
+
+export function actionsCommand(terminal: Terminal, loadCatalogue: CatalogueLoader): Command {
+  return new Command('actions')
+    .description('List the actions, or show one with its inputs')
+    .argument('[name]', 'action, for example list_access_keys')
+    .option('--search <text>', 'only actions in whose name or description all these words are')
+    .option('--json', 'JSON: an array of actions, or the one that is named')
+    .addHelpText('after', help)
+    .action(
+      action(terminal, async (name: string | undefined, options: Options) =>
+        show(terminal, await loadCatalogue(), { name, options }),
+      ),
+    );
+}
+
+async function show(
+  terminal: Terminal,
+  catalogue: readonly Action[],
+  { name, options }: { readonly name: string | undefined; readonly options: Options },
+): Promise<ExitCode | Failure> {
+  if (name !== undefined && options.search !== undefined)
+    return failure('usage', 'usage', 'give a name or --search, not both', 'iam-agent actions --help');
+  if (name === undefined) {
+    const found = catalogue.filter((one) => matches(one, options.search ?? ''));
+    await writeText(terminal.stdout, options.json === true ? json(found) : list(found, terminal));
+    return 'ok';
+  }
+  const wanted = plain(name);
+  const one = catalogue.find((each) => each.name === wanted || plain(each.displayName) === wanted);
+  if (one === undefined) return unknown(name, catalogue);
+  await writeText(terminal.stdout, options.json === true ? json(one) : details(one));
+  return 'ok';
+}
+
+/** "List Access Keys" is found as well as list_access_keys. */
+const plain = (name: string): string =>
+  name
+    .trim()
+    .toLowerCase()
+    .replace(/[\s-]+/g, '_');
+
+const json = (value: Action | readonly Action[]): string => `${JSON.stringify(value, null, 2)}\n`;
+
+function matches(one: Action, search: string): boolean {
+  const text = `${one.name} ${one.displayName} ${one.description}`.toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function unknown(name: string, catalogue: readonly Action[]): Failure {
+  const close = catalogue
+    .map((one) => ({ name: one.name, distance: distance(plain(name), one.name) }))
+    .filter(({ distance: far }) => far <= Math.max(2, name.length / 3))
+    .sort((left, right) => left.distance - right.distance)
+    .slice(0, 3)
+    .map((one) => one.name);
+  const suggestion = close.length === 0 ? "'iam-agent actions' lists them all" : `did you mean ${close.join(' or ')}?`;
+  return failure('bad_data', 'unknown_action', `there is no action '${name.slice(0, 128)}'`, suggestion);
+}
+
+/** Levenshtein's distance. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_none, at) => at);
+  for (const [at, char] of Array.from(from.slice(0, 128)).entries()) {
+    const next = [at + 1];
+    for (let other = 0; other < to.length; other += 1)
+      next.push(
+        Math.min((row[other] ?? 0) + (to[other] === char ? 0 : 1), (row[other + 1] ?? 0) + 1, (next[other] ?? 0) + 1),
+      );
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+function list(found: readonly Action[], { stdout }: Terminal): string {
+  const rows = found.map((one) => [one.name, one.accessLevel, one.description]);
+  const table = plainTable(['ACTION', 'ACCESS', 'DESCRIPTION'], rows);
+  const width = stdout.isTTY === true ? (stdout.columns ?? 80) : null;
+  const lines =
+    width === null
+      ? table
+      : table
+          .split('\n')
+          .map((line) => cut(line, width))
+          .join('\n');
+  return found.length === 0 ? 'no action fits\n' : lines;
+}
+
+const repeats: Readonly<Record<Repeat, string>> = {
+  safe: 'can be repeated; the answer is the same',
+  answer_changes: 'can be repeated; the state is the same, the answer may differ',
+  never: 'is never repeated blindly: something would be made twice',
+};
+
+function details(one: Action): string {
+  const output =
+    one.output.kind === 'rows' ? `one result for each of ${one.output.member}` : 'one result: what the API answers';
+  const facts = plainTable(
+    [one.name, one.displayName],
+    [
+      ['access', one.accessLevel],
+      ['calls', `${one.service}:${one.operation}`],
+      ['repeat', repeats[one.repeat]],
+      ['output', output],
+      ...(one.secretOutputs.length === 0 ? [] : [['secret', one.secretOutputs.join(', ')]]),
+    ],
+  );
+  const inputs = plainTable(['INPUT', 'TYPE', 'REQUIRED', 'EXAMPLE', 'MEANING'], one.inputs.map(inputCells));
+  return `${facts}\n${one.description}\n\n${one.inputs.length === 0 ? 'It has no inputs.\n' : inputs}`;
+}
+
+function inputCells(input: ActionInput): readonly string[] {
+  const choices = input.oneOf === undefined ? '' : ` One of: ${input.oneOf.join(', ')}.`;
+  const required = input.required ? 'yes' : 'no';
+  return [input.label, input.type, required, input.example, `${input.description}${choices}`];
+}

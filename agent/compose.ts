@@ -1,0 +1,179 @@
+// Wires the daemon: the only file that knows both what decides and what acts. Each part that must be given back leaves its release here, so
+// a start that fails half way gives back what it took.
+import { type Refusal, isRefusal } from '../protocol/error-codes.ts';
+import { signFinished } from '../protocol/finished-statement.ts';
+import { keySetSchema } from '../protocol/key-set.ts';
+import { signSession } from '../protocol/session-token.ts';
+import { Agent, type AgentParts } from './agent.ts';
+import type { AgentConfig } from './config/load-config.ts';
+import type { EventSink } from './events.ts';
+import { createIamCaller } from './io/call-iam.ts';
+import { systemClock } from './io/clock-system.ts';
+import { nodeHashing } from './io/hashing-node.ts';
+import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
+import { openJournal } from './io/journal-sqlite.ts';
+import { readSecretFile } from './io/keys-file.ts';
+import { websocketTransport } from './io/link-websocket.ts';
+import { limitedCaller } from './io/queue-p-queue.ts';
+import { schedule } from './io/schedule-node-cron.ts';
+import { acquireStateLock } from './io/state-lock.ts';
+import type { Clock } from './job/clock.ts';
+import type { Connection } from './connection.ts';
+import { Jobs } from './job/jobs.ts';
+import type { Journal } from './job/journal.ts';
+import { TrustStore } from './job/trust-store.ts';
+import { TrustedTime } from './job/trusted-time.ts';
+
+const dayMs = 24 * 3_600_000;
+/** Once an hour, away from the full hour, when everybody else cleans up. */
+const housekeepingTimes = '17 * * * *';
+
+export interface ComposeOptions {
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly events: EventSink;
+}
+
+/** Refusals: state_locked, state_damaged, not_paired. @throws SecretFileError for an exposed or unreadable state file. */
+export async function composeAgent(config: AgentConfig, options: ComposeOptions): Promise<Agent | Refusal> {
+  const releases: AgentParts['releases'] = [];
+  try {
+    const parts = await takeParts(config, options, releases);
+    if (!isRefusal(parts)) return new Agent(parts);
+    await giveBack(releases);
+    return parts;
+  } catch (error) {
+    await giveBack(releases);
+    throw error;
+  }
+}
+
+async function giveBack(releases: AgentParts['releases']): Promise<void> {
+  for (const release of releases.toReversed()) await release();
+}
+
+async function takeParts(
+  config: AgentConfig,
+  { version, env, events }: ComposeOptions,
+  releases: AgentParts['releases'],
+): Promise<AgentParts | Refusal> {
+  const clock = systemClock();
+  const lock = await acquireStateLock(config.stateDir);
+  if (isRefusal(lock)) return lock;
+  releases.push(() => lock.release());
+  const stateKey = await loadStateKey(config.stateDir, env.CREDENTIALS_DIRECTORY);
+  const identity = await loadIdentity(config.stateDir, stateKey);
+  if (isRefusal(identity)) return identity;
+  const startedMs = clock.monotonicMs();
+  const now = (): number => clock.now();
+  const opened = await openJournal({ directory: config.stateDir, key: stateKey, hashing: nodeHashing, now });
+  if (isRefusal(opened)) return opened;
+  const { journal, recovery } = opened;
+  releases.push(() => journal.close());
+  const { jobs: jobCount, rows, entries } = recovery;
+  events('agent.recovered', { jobs: jobCount, rows, entries, durationMs: clock.monotonicMs() - startedMs });
+  const housekeeping = schedule(housekeepingTimes, () => clean(journal, clock, events), {
+    name: 'journal_retention',
+    onError: () => events('housekeeping.failed', { task: 'journal_retention' }),
+  });
+  releases.push(() => housekeeping.stop());
+  return assemble({ config, version, clock, events, journal, identity, releases });
+}
+
+interface Taken {
+  readonly config: AgentConfig;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly journal: Journal;
+  readonly identity: Identity;
+  readonly releases: AgentParts['releases'];
+}
+
+async function assemble(taken: Taken): Promise<AgentParts> {
+  const { config, version, clock, events, journal, identity, releases } = taken;
+  const facts = await journal.facts();
+  const stepped = keySetSchema.safeParse(facts.keySet).data;
+  const keySet = stepped !== undefined && stepped.version > identity.key_set.version ? stepped : identity.key_set;
+  const { agent, control_plane: controlPlane } = identity;
+  const time = new TrustedTime(clock, facts.highWaterMs);
+  const [drain, abort] = [new AbortController(), new AbortController()];
+  const fault = oneFault();
+  const caller = awsCaller(config.connections, { version, clock });
+  releases.push(() => caller.close());
+  const jobs = new Jobs({
+    journal,
+    hashing: nodeHashing,
+    clock,
+    time,
+    caller,
+    events,
+    connections: new Map(config.connections.map((connection) => [connection.label, connection])),
+    sign: (finished) => {
+      const claims = { ...finished, iss: agent, aud: controlPlane, iat: Math.floor(time.nowMs() / 1000) };
+      return signFinished(claims, identity.privateKey, identity.agent_key);
+    },
+    spoolQuotaBytes: config.spoolQuotaBytes,
+    keepDeliveredMs: config.retention.resultsDays * dayMs,
+    onFault: fault.raise,
+    drain: drain.signal,
+    signal: abort.signal,
+  });
+  return {
+    config,
+    version,
+    clock,
+    events,
+    hashing: nodeHashing,
+    time,
+    journal,
+    trust: new TrustStore({ agent, controlPlane, keySet }, journal),
+    jobs,
+    transport: websocketTransport(config.controlPlane.url, config.controlPlane),
+    nextToken: tokenMaker(identity, journal, clock, facts.sessionCounter),
+    drain,
+    abort,
+    fault,
+    releases,
+  };
+}
+
+/** The way to AWS that the daemon and `exec` share: SDK, credentials, roles, limiter. */
+export function awsCaller(connections: readonly Connection[], { version, clock }: { version: string; clock: Clock }) {
+  const inner = createIamCaller(connections, { clock, userAgent: `iam-agent/${version}`, readSecretFile });
+  const limited = limitedCaller(inner, { clock });
+  return {
+    call: limited.call.bind(limited),
+    close: async (): Promise<void> => {
+      await limited.close();
+      await inner.close();
+    },
+  };
+}
+
+function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: number): AgentParts['nextToken'] {
+  let counter = stored;
+  const { agent, control_plane: controlPlane, privateKey, agent_key } = identity;
+  return async () => {
+    counter += 1;
+    await journal.commit([{ kind: 'session_counter', value: counter }]);
+    const session = { agent, controlPlane, counter, nowMs: clock.now() };
+    return { token: await signSession(session, privateKey, agent_key), counter };
+  };
+}
+
+async function clean(journal: Journal, clock: Clock, events: EventSink): Promise<void> {
+  const startedMs = clock.monotonicMs();
+  const { jobs, entries } = await journal.purge(clock.now());
+  events('housekeeping.ran', {
+    task: 'journal_retention',
+    removed: jobs + entries,
+    durationMs: clock.monotonicMs() - startedMs,
+  });
+}
+
+function oneFault(): AgentParts['fault'] {
+  let raise: (error: unknown) => void = () => undefined;
+  const raised = new Promise<unknown>((resolve) => (raise = resolve));
+  return { raise: (error) => raise(error), raised };
+}

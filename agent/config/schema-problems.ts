@@ -1,0 +1,111 @@
+// Turns what the schema found into problems for people: one for each fault, with its place, and the key that was probably meant.
+import { z } from 'zod';
+import { type ConfigProblem, type KeyPath, keyText } from './problem.ts';
+import type { YamlFile } from './read-yaml.ts';
+
+type Found = Omit<ConfigProblem, 'file'>;
+
+export function schemaProblems(schema: z.ZodType, yaml: YamlFile, issues: readonly z.core.$ZodIssue[]): Found[] {
+  const problems = issues.flatMap((issue) => {
+    const path = issue.path.filter((step) => typeof step !== 'symbol');
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(schema, yaml, [...path, key]));
+    const value = valueAt(yaml.value, path);
+    const missing = value === undefined;
+    return {
+      code: 'configuration_invalid' as const,
+      ...yaml.place(path),
+      key: keyText(path),
+      expected: issue.message,
+      found: missing ? 'nothing: the key is missing' : describe(value, path),
+      remedy: missing ? `add the key ${String(path.at(-1))}` : 'correct the value',
+    };
+  });
+  // A number can break two rules of one sentence.
+  return problems.filter(
+    ({ key, expected }, index) =>
+      problems.findIndex((other) => other.key === key && other.expected === expected) === index,
+  );
+}
+
+function unknownKey(schema: z.ZodType, yaml: YamlFile, path: KeyPath): Found {
+  const known = knownKeys(schema, path.slice(0, -1));
+  const name = String(path.at(-1));
+  const meant = closest(name, known);
+  return {
+    code: 'configuration_invalid',
+    ...yaml.place(path),
+    key: keyText(path),
+    expected: `one of the keys ${known.join(', ')}`,
+    found: 'a key that is not known here',
+    remedy: meant === null ? 'remove it, or move it to where it belongs' : `did you mean ${meant}?`,
+  };
+}
+
+/** A value as far as it may be shown: texts that could be secrets only by their kind. */
+export function describe(value: unknown, path: KeyPath): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'a key without a value';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object') return 'a mapping';
+  const mayBeSecret = path.includes('value') || path.includes('process');
+  if (typeof value === 'string') {
+    if (mayBeSecret) return `a text of ${value.length} characters`;
+    return `the text ${JSON.stringify(withoutUserInfo(value).slice(0, 120))}`;
+  }
+  if (typeof value === 'boolean') return mayBeSecret ? 'true or false' : JSON.stringify(value);
+  return mayBeSecret || typeof value !== 'number' ? 'a number' : `the number ${value}`;
+}
+
+/** User and password of an address are not shown. */
+export function withoutUserInfo(address: string): string {
+  return address.replace(/\/\/[^/]*@/, '//…@');
+}
+
+function valueAt(value: unknown, path: KeyPath): unknown {
+  return path.reduce<unknown>(
+    (inside, step) =>
+      typeof inside === 'object' && inside !== null && Object.hasOwn(inside, step)
+        ? Reflect.get(inside, step)
+        : undefined,
+    value,
+  );
+}
+
+function knownKeys(schema: z.ZodType, path: KeyPath): string[] {
+  let inside: unknown = bare(schema);
+  for (const step of path) {
+    if (inside instanceof z.ZodObject) inside = bare(Reflect.get(inside.shape, step));
+    else if (inside instanceof z.ZodArray) inside = bare(inside.element);
+  }
+  return inside instanceof z.ZodObject ? Object.keys(inside.shape) : [];
+}
+
+/** A schema without its default or optional mark. */
+export function bare(schema: unknown): unknown {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodExactOptional)
+    return bare(schema.unwrap());
+  return schema;
+}
+
+function closest(name: string, known: readonly string[]): string | null {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, '');
+  const wanted = plain(name.slice(0, 64));
+  const [best] = known
+    .map((key) => ({ key, distance: editDistance(wanted, plain(key)) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(best.key.length / 3)) ? best.key : null;
+}
+
+/** Levenshtein's distance. */
+function editDistance(left: string, right: string): number {
+  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= left.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= right.length; column += 1) {
+      const replaced = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[right.length] ?? 0;
+}

@@ -1,0 +1,162 @@
+// Everything the daemon says about itself, as a closed table: the seam for logs, metrics and tests. An event can hold only the fields of its
+// row, and a field only values of its own form (enums, ids, counts, durations). Never free text: no detail, message, path, input or result.
+import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
+
+/** One form of field: its type for the compiler, and the check that stands between a wrong value and a log line. */
+interface Form<T> {
+  readonly accepts: (value: unknown) => value is T;
+}
+
+const form = <T>(accepts: (value: unknown) => boolean): Form<T> => ({ accepts: (value): value is T => accepts(value) });
+const matching = (pattern: RegExp): Form<string> =>
+  form((value) => typeof value === 'string' && value.length <= 128 && pattern.test(value));
+const oneOf = <const T extends string>(...names: readonly T[]): Form<T> => {
+  const known = new Set<unknown>(names);
+  return form((value) => known.has(value));
+};
+
+const count = form<number>((value) => Number.isSafeInteger(value) && Number(value) >= 0);
+const quantity = form<number>((value) => typeof value === 'number' && Number.isFinite(value));
+const flag = form<boolean>((value) => typeof value === 'boolean');
+const code = form<ErrorCode>((value) => typeof value === 'string' && Object.hasOwn(errorCodes, value));
+const uuid = matching(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-zA-Z]{12}$/);
+const label = matching(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/);
+const snakeName = matching(/^[a-z][a-z_]{0,63}$/);
+// Letters only: neither an access key id nor a secret key (both with digits) fits.
+const awsName = matching(/^[A-Z][A-Za-z]{1,63}(\.[A-Za-z]{1,63}){0,3}$/);
+// Error codes of the system and of TLS: no key id has these forms.
+const systemCode = matching(/^(unknown|closed|E[A-Z]{2,14}|(CERT|CRL|DEPTH|ERR|SELF|UNABLE)_[A-Z_]{1,50})$/);
+const agentName = matching(/^[a-z0-9][a-z0-9._-]{0,62}$/);
+const keyName = matching(/^[A-Za-z0-9_-]{43}$/);
+const version = matching(/^\d{1,5}\.\d{1,5}\.\d{1,5}(-[a-z0-9.]{1,16})?$/);
+const outcome = oneOf('completed', 'succeeded', 'failed', 'refused', 'cancelled', 'expired', 'stopped', 'unknown');
+const task = oneOf(
+  'journal_retention',
+  'replay_retention',
+  'spool_quota',
+  'audit_checkpoint',
+  'credential_refresh',
+  'clock_check',
+  'key_age',
+);
+
+const levels = ['error', 'warn', 'info', 'debug'] as const;
+export type EventLevel = (typeof levels)[number];
+export const eventLevels: readonly EventLevel[] = levels;
+
+type Fields = Readonly<Record<string, Form<unknown>>>;
+const row = <const F extends Fields>(level: EventLevel, fields: F) => ({ level, fields });
+
+// Which row of a job, on which connection: what nearly every line of a job carries.
+const ofJob = { job: uuid, connection: label, action: snakeName };
+const ofRow = { ...ofJob, row: count };
+const ofCall = { ...ofRow, operation: awsName, attempt: count, durationMs: quantity };
+
+export const events = {
+  'agent.started': row('info', { version, node: version, agent: agentName, connections: count, jobs: count }),
+  'agent.recovered': row('info', { jobs: count, rows: count, entries: count, durationMs: quantity }),
+  'agent.draining': row('info', { signal: oneOf('SIGTERM', 'SIGINT', 'reconnect'), callsUnderWay: count, jobs: count }),
+  'agent.stopped': row('info', { exitCode: count, durationMs: quantity }),
+  'agent.fault': row('error', { code, exitCode: count }),
+  'config.reloaded': row('info', { connections: count, warnings: count }),
+  'config.rejected': row('error', { code, problems: count }),
+  'config.warning': row('warn', {
+    warning: oneOf('verify_ssl_off', 'plain_http', 'no_connections'),
+    connection: label,
+  }),
+  'pairing.finished': row('info', { agent: agentName, key: keyName, keySetVersion: count }),
+  'pairing.failed': row('error', { code, status: count }),
+  'link.dialling': row('debug', { attempt: count, delayMs: quantity }),
+  'link.connected': row('info', { session: count, attempt: count }),
+  'link.welcomed': row('info', { session: count, skewMs: quantity, jobs: count }),
+  'link.lost': row('warn', { session: count, code, closeCode: count, durationMs: quantity, retryInMs: quantity }),
+  'link.unreachable': row('warn', { attempt: count, reason: systemCode, retryInMs: quantity }),
+  'link.rejected': row('error', { code, status: count, retryInMs: quantity }),
+  'link.frame_ignored': row('warn', { code, unknownTypes: count, unknownFields: count }),
+  'link.frame_refused': row('error', { code, bytes: count }),
+  'link.clock_skew': row('warn', { skewMs: quantity }),
+  'keys.stepped': row('info', { keySetVersion: count, key: keyName }),
+  'keys.refused': row('error', { code, keySetVersion: count }),
+  'job.accepted': row('info', { ...ofJob, rows: count, dryRun: flag }),
+  'job.refused': row('warn', { ...ofJob, code }),
+  'job.repeated': row('info', { job: uuid, finished: flag }),
+  'job.started': row('debug', { ...ofJob, queuedMs: quantity }),
+  'job.waiting': row('debug', {
+    job: uuid,
+    reason: oneOf('running', 'rate_limit', 'rows', 'spool', 'queue'),
+    rows: count,
+  }),
+  'job.cancelled': row('info', { job: uuid, rows: count, known: flag }),
+  'job.quarantined': row('error', { job: uuid, code }),
+  'job.finished': row('info', { ...ofJob, outcome, rows: count, failed: count, entries: count, durationMs: quantity }),
+  'row.started': row('debug', ofRow),
+  'row.ended': row('debug', { ...ofRow, outcome, code, items: count, durationMs: quantity }),
+  'row.refused': row('debug', { ...ofRow, code }),
+  'row.unknown': row('warn', { ...ofRow, code, operation: awsName, readBack: oneOf('found', 'absent', 'unclear') }),
+  'call.started': row('debug', { ...ofRow, operation: awsName, attempt: count }),
+  'call.ended': row('debug', { ...ofCall, status: count, awsCode: awsName, requestId: uuid }),
+  'call.retried': row('info', { ...ofCall, code, awsCode: awsName, requestId: uuid, delayMs: quantity }),
+  'limiter.changed': row('info', { connection: label, callsPerSecond: quantity, throttles: count }),
+  'credentials.loaded': row('info', {
+    connection: label,
+    source: oneOf('files', 'default', 'profile', 'process', 'role'),
+    ageMs: quantity,
+    expiresInMs: quantity,
+  }),
+  'credentials.failed': row('error', { connection: label, code }),
+  'spool.full': row('error', { bytes: count, quotaBytes: count }),
+  'spool.drained': row('info', { bytes: count, quotaBytes: count }),
+  'results.sent': row('debug', { job: uuid, entries: count, firstSequence: count, bytes: count }),
+  'results.acknowledged': row('debug', { job: uuid, sequence: count, entries: count }),
+  'results.disputed': row('error', { job: uuid, code, sequence: count }),
+  'journal.failed': row('error', { code, durationMs: quantity }),
+  'audit.failed': row('error', { code }),
+  'audit.checkpoint': row('info', { entries: count }),
+  'housekeeping.ran': row('debug', { task, removed: count, durationMs: quantity }),
+  'housekeeping.failed': row('error', { task }),
+  'housekeeping.overlapped': row('warn', { task }),
+  'watchdog.held_back': row('error', { reason: oneOf('event_loop', 'journal'), lagMs: quantity }),
+  'notify.failed': row('warn', { state: oneOf('ready', 'stopping', 'status', 'watchdog') }),
+} as const;
+
+export type EventName = keyof typeof events;
+type FormsOf<N extends EventName> = (typeof events)[N]['fields'];
+type ValueOf<F> = F extends Form<infer T> ? T : never;
+
+/** What may be said with an event. Every field is optional: a fact that is not known is left out, never guessed. */
+export type EventFields<N extends EventName = EventName> = {
+  readonly [K in keyof FormsOf<N>]?: ValueOf<FormsOf<N>[K]> | undefined;
+};
+
+export type EventSink = <N extends EventName>(name: N, fields: EventFields<N>) => void;
+
+/**
+ * The fields of an event that may leave the process, in the order of its row. What the row does not name, or what does not have the form of
+ * its field, is left out: `dropped` counts it. Null when there is no such event.
+ */
+export function screenEvent(
+  name: string,
+  fields: unknown,
+): { readonly level: EventLevel; readonly fields: Readonly<Record<string, unknown>>; readonly dropped: number } | null {
+  if (!Object.hasOwn(events, name)) return null;
+  const known: { level: EventLevel; fields: Fields } = events[name as EventName];
+  const given = typeof fields === 'object' && fields !== null ? fields : {};
+  const kept: Record<string, unknown> = {};
+  let offered = 0;
+  for (const key of Object.keys(given)) if (Reflect.get(given, key) !== undefined) offered += 1;
+  let passed = 0;
+  for (const [key, { accepts }] of Object.entries(known.fields)) {
+    const value: unknown = Object.hasOwn(given, key) ? Reflect.get(given, key) : undefined;
+    if (value === undefined || !accepts(value)) continue;
+    kept[key] = value;
+    passed += 1;
+  }
+  return { level: known.level, fields: kept, dropped: offered - passed };
+}
+
+/** A sink that gives every event to several. */
+export function eachSink(...sinks: readonly EventSink[]): EventSink {
+  return (name, fields) => {
+    for (const sink of sinks) sink(name, fields);
+  };
+}

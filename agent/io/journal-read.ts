@@ -1,0 +1,130 @@
+// What the journal answers: reads of what is committed. A value that does not open is an exception here; recovery has looked at everything
+// that a job needs before the first of these runs.
+import { Buffer } from 'node:buffer';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { jobIdSchema, type Digest, type JobId } from '../../protocol/ids.ts';
+import { parseJson } from '../../protocol/json.ts';
+import type { JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
+import { blobOf, integerOf, optionalIntegerOf, textOf, type ResultRow } from './journal-columns.ts';
+import { JournalError } from './journal-error.ts';
+import { entryOf, headOf, jobOf, progressOf, type FactName } from './journal-records.ts';
+import type { Place, Sealer } from './journal-seal.ts';
+
+const jobColumns = `id, phase, received_at, forget_at, jobs.counter AS counter, jobs.value AS value,
+  origins.counter AS origin_counter, origins.value AS origin_value
+  FROM jobs LEFT JOIN origins ON origins.job = jobs.key`;
+const jobKey = '(SELECT key FROM jobs WHERE id = ?)';
+
+const statements = {
+  fact: 'SELECT counter, value FROM facts WHERE name = ?',
+  job: `SELECT ${jobColumns} WHERE id = ?`,
+  openJobs: `SELECT ${jobColumns} WHERE phase NOT IN ('closed', 'rejected') ORDER BY received_at, key`,
+  recentJobs: `SELECT ${jobColumns} ORDER BY received_at DESC, key DESC LIMIT ?`,
+  pendingRows: `SELECT rows.row AS row, rows.counter AS counter, rows.value AS value,
+      progress.counter AS progress_counter, progress.value AS progress_value
+    FROM rows LEFT JOIN progress ON progress.job = rows.job AND progress.row = rows.row
+    WHERE rows.job = ${jobKey} AND rows.row > ? ORDER BY rows.row LIMIT ?`,
+  entries: `SELECT sequence, bytes, kept_until, counter, value FROM entries
+    WHERE job = ${jobKey} AND sequence >= ? ORDER BY sequence LIMIT ?`,
+  firstHeld: `SELECT min(sequence) AS sequence FROM entries WHERE job = ${jobKey} AND sequence >= ?`,
+  entry: `SELECT counter, value FROM entries WHERE job = ${jobKey} AND sequence = ?`,
+} as const;
+
+export class JournalReader {
+  readonly #sealer: Sealer;
+  readonly #sql: Readonly<Record<keyof typeof statements, StatementSync>>;
+
+  constructor(database: DatabaseSync, sealer: Sealer) {
+    this.#sealer = sealer;
+    const pairs = Object.entries(statements).map(([name, sql]) => [name, database.prepare(sql)]);
+    this.#sql = Object.fromEntries(pairs) as Readonly<Record<keyof typeof statements, StatementSync>>;
+  }
+
+  facts(): JournalFacts {
+    const keySet = this.#fact('key_set');
+    return {
+      sessionCounter: Number(this.#fact('session_counter') ?? 0),
+      highWaterMs: Number(this.#fact('high_water') ?? 0),
+      keySet: keySet === null ? null : parseJson(keySet),
+    };
+  }
+
+  job(id: JobId): StoredJob | null {
+    const row = this.#sql.job.get(id);
+    return row === undefined ? null : this.#job(row);
+  }
+
+  openJobs(): readonly StoredJob[] {
+    return this.#sql.openJobs.all().map((row) => this.#job(row));
+  }
+
+  recentJobs(count: number): readonly StoredJob[] {
+    return this.#sql.recentJobs.all(count).map((row) => this.#job(row));
+  }
+
+  pendingRows(job: JobId, afterRow: number, count: number): readonly PendingRow[] {
+    return this.#sql.pendingRows.all(job, afterRow, count).map((found) => {
+      const row = integerOf(found, 'row');
+      const started = found['progress_value'] !== null;
+      return {
+        row,
+        line: this.#open(found, 'row', job, row),
+        progress: started ? progressOf(this.#open(found, 'progress', job, row, 'progress_')) : null,
+      };
+    });
+  }
+
+  entries(
+    job: JobId,
+    fromSequence: number,
+    bounds: { readonly maxCount: number; readonly maxBytes: number },
+  ): readonly StoredEntry[] {
+    const found: StoredEntry[] = [];
+    let bytes = 0;
+    for (const row of this.#sql.entries.iterate(job, fromSequence, bounds.maxCount)) {
+      const lineBytes = integerOf(row, 'bytes');
+      bytes += lineBytes;
+      if (found.length > 0 && bytes > bounds.maxBytes) break;
+      const sequence = integerOf(row, 'sequence');
+      const entry = entryOf(sequence, this.#open(row, 'entry', job, sequence));
+      // The spool quota is counted with this column.
+      if (Buffer.byteLength(entry.line) !== lineBytes)
+        throw new JournalError('damaged', `the size of entry ${sequence} was changed`);
+      found.push(entry);
+    }
+    return found;
+  }
+
+  firstHeld(job: JobId, fromSequence: number): number | null {
+    return optionalIntegerOf(this.#sql.firstHeld.get(job, fromSequence), 'sequence');
+  }
+
+  headAt(job: JobId, sequence: number): Digest | null {
+    const row = this.#sql.entry.get(job, sequence);
+    return row === undefined ? null : headOf(this.#open(row, 'entry', job, sequence));
+  }
+
+  #fact(name: FactName): string | null {
+    const row = this.#sql.fact.get(name);
+    return row === undefined ? null : this.#open(row, 'fact', name, 0);
+  }
+
+  /** @throws JournalError `damaged` too when a column in clear is not what the sealed record says: it decides which jobs are open. */
+  #job(row: ResultRow): StoredJob {
+    const id = jobIdSchema.safeParse(row?.['id']);
+    if (!id.success) throw new JournalError('damaged', 'a job has an id that was never written there');
+    const standing = this.#open(row, 'job', id.data, 0);
+    const job = jobOf(id.data, standing, this.#open(row, 'origin', id.data, 0, 'origin_'));
+    const same =
+      textOf(row, 'phase') === job.state.phase &&
+      integerOf(row, 'received_at') === job.receivedAt &&
+      integerOf(row, 'forget_at') === job.forgetAt;
+    if (!same) throw new JournalError('damaged', `the index columns of job ${job.id} were changed`);
+    return job;
+  }
+
+  #open(row: ResultRow, table: Place['table'], owner: string, number: number, prefix = ''): string {
+    const counter = integerOf(row, `${prefix}counter`);
+    return this.#sealer.open({ table, owner, number, counter }, blobOf(row, `${prefix}value`));
+  }
+}

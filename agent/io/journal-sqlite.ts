@@ -1,0 +1,158 @@
+// The journal on node:sqlite: WAL, one sync a commit, everything a customer would miss sealed. It opens only after recovery has looked at every
+// open job, so whoever holds a Journal may believe it. On the main thread on purpose: a commit blocks for one sync of the disk; the port is
+// asynchronous so that a worker can take its place.
+import type { DatabaseSync } from 'node:sqlite';
+import type { Refusal } from '../../protocol/error-codes.ts';
+import { isRefusal } from '../../protocol/error-codes.ts';
+import type { Hashing } from '../../protocol/hashing.ts';
+import type { Digest, JobId } from '../../protocol/ids.ts';
+import type { Change, Journal, JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
+import { integerOf } from './journal-columns.ts';
+import { JournalError } from './journal-error.ts';
+import { closeFile, openFailure, openFile } from './journal-file.ts';
+import { GroupCommit } from './journal-group.ts';
+import { JournalReader } from './journal-read.ts';
+import { jobWrites, writesOf, type Write } from './journal-records.ts';
+import { findDamage, type JournalRecovery } from './journal-recovery.ts';
+import { migrate, readMeta } from './journal-schema.ts';
+import { JournalWriter } from './journal-write.ts';
+
+export interface JournalOptions {
+  /** Made with mode 0700 when it is absent. */
+  readonly directory: string;
+  /** 32 bytes; the sealing keys are derived from it. */
+  readonly key: Uint8Array;
+  readonly hashing: Hashing;
+  readonly now: () => number;
+}
+
+export interface OpenedJournal {
+  readonly kind: 'opened';
+  readonly journal: Journal;
+  readonly recovery: JournalRecovery;
+}
+
+/** Refusals: state_locked, state_damaged. */
+export async function openJournal(options: JournalOptions): Promise<OpenedJournal | Refusal> {
+  let database: DatabaseSync | null = null;
+  try {
+    database = openFile(options.directory);
+    const opened = await recover(database, options);
+    if (isRefusal(opened)) closeFile(database, options.directory);
+    return opened;
+  } catch (error) {
+    if (database !== null) closeFile(database, options.directory);
+    if (error instanceof Error && ('code' in error || error instanceof JournalError))
+      return openFailure(options.directory, error);
+    throw error;
+  }
+}
+
+async function recover(database: DatabaseSync, options: JournalOptions): Promise<OpenedJournal | Refusal> {
+  const refusal = migrate(database, options.key);
+  if (refusal !== null) return refusal;
+  const meta = readMeta(database, options.key);
+  if (isRefusal(meta)) return meta;
+  const { hashing, now, directory } = options;
+  const reader = new JournalReader(database, meta.sealer);
+  const writer = new JournalWriter(database, meta);
+  const journal = new SqliteJournal(database, directory, reader, writer);
+  const found = await findDamage({ database, reader, hashing, counter: meta.counter, now });
+  if (found.length > 0) await journal.write(found.flatMap(({ record }) => jobWrites('job_replaced', record)));
+  return {
+    kind: 'opened',
+    journal,
+    recovery: {
+      jobs: count(database, "FROM jobs WHERE phase NOT IN ('closed', 'rejected')"),
+      rows: count(database, 'FROM rows'),
+      entries: count(database, 'FROM entries WHERE kept_until IS NULL'),
+      damaged: found.map(({ job, detail }) => ({ job, detail })),
+      at: { counter: meta.counter, chain: Buffer.from(meta.chain).toString('hex') },
+    },
+  };
+}
+
+function count(database: DatabaseSync, from: string): number {
+  return integerOf(database.prepare(`SELECT count(*) AS count ${from}`).get(), 'count');
+}
+
+class SqliteJournal implements Journal {
+  readonly #database: DatabaseSync;
+  readonly #directory: string;
+  readonly #reader: JournalReader;
+  readonly #writer: JournalWriter;
+  readonly #group: GroupCommit;
+
+  constructor(database: DatabaseSync, directory: string, reader: JournalReader, writer: JournalWriter) {
+    this.#database = database;
+    this.#directory = directory;
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#group = new GroupCommit((work) => writer.transaction(work));
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    await this.write(changes.flatMap(writesOf));
+  }
+
+  /** For recovery, which replaces records that the port never replaces. */
+  async write(writes: readonly Write[]): Promise<void> {
+    await this.#group.add((transaction) => {
+      for (const write of writes) transaction.apply(write);
+    });
+  }
+
+  async facts(): Promise<JournalFacts> {
+    return this.#read().facts();
+  }
+
+  async job(id: JobId): Promise<StoredJob | null> {
+    return this.#read().job(id);
+  }
+
+  async openJobs(): Promise<readonly StoredJob[]> {
+    return this.#read().openJobs();
+  }
+
+  async recentJobs(count: number): Promise<readonly StoredJob[]> {
+    return this.#read().recentJobs(count);
+  }
+
+  async pendingRows(job: JobId, afterRow: number, count: number): Promise<readonly PendingRow[]> {
+    return this.#read().pendingRows(job, afterRow, count);
+  }
+
+  async entries(
+    job: JobId,
+    fromSequence: number,
+    bounds: { readonly maxCount: number; readonly maxBytes: number },
+  ): Promise<readonly StoredEntry[]> {
+    return this.#read().entries(job, fromSequence, bounds);
+  }
+
+  async firstHeld(job: JobId, fromSequence: number): Promise<number | null> {
+    return this.#read().firstHeld(job, fromSequence);
+  }
+
+  async headAt(job: JobId, sequence: number): Promise<Digest | null> {
+    return this.#read().headAt(job, sequence);
+  }
+
+  spoolBytes(): number {
+    return this.#writer.spoolBytes;
+  }
+
+  async purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }> {
+    return this.#group.add((transaction) => transaction.purge(nowMs));
+  }
+
+  async close(): Promise<void> {
+    this.#group.close();
+    closeFile(this.#database, this.#directory);
+  }
+
+  #read(): JournalReader {
+    if (!this.#database.isOpen) throw new JournalError('closed', 'the journal was closed');
+    return this.#reader;
+  }
+}

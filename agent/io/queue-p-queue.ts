@@ -1,0 +1,120 @@
+// Bounds the calls in flight of each connection (p-queue), paces every attempt through the account's bucket, and repeats what may be
+// repeated. Each attempt counts against the rate; a call that waits between attempts keeps its place.
+import PQueue from 'p-queue';
+import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
+import { createTokenBucket, type TokenBucket } from '../iam/limiter.ts';
+import { decideRetry, judge, retryLimits } from '../iam/retry.ts';
+import type { Clock } from '../job/clock.ts';
+
+export interface LimitedCallerOptions {
+  readonly clock: Clock;
+  /** A call took this long to start. */
+  readonly onWait?: (connection: string, waitedMs: number) => void;
+  /** An attempt is made again. */
+  readonly onRetry?: (connection: string, operation: string, attempts: number) => void;
+}
+
+/** Whoever AWS counts the calls of: IAM and STS count apart, and each role and each set of keys is a principal. */
+function principalKey({ connection, roleArn, service }: CallRequest): string {
+  const principal = roleArn ?? connection.roleArn ?? connection.credentials;
+  return JSON.stringify([service, connection.endpoints[service] ?? connection.region, principal]);
+}
+
+const maxBuckets = 10_000;
+
+class LimitedCaller implements IamCaller {
+  readonly #inner: IamCaller;
+  readonly #options: LimitedCallerOptions;
+  readonly #queues = new Map<string, PQueue>();
+  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #closing = new AbortController();
+
+  constructor(inner: IamCaller, options: LimitedCallerOptions) {
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  async call(request: CallRequest): Promise<CallAnswer> {
+    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+    if (signal.aborted) return { kind: 'aborted' };
+    const { clock, onWait } = this.#options;
+    const { label } = request.connection;
+    const askedAtMs = clock.monotonicMs();
+    const work: { running: Promise<CallAnswer> | null } = { running: null };
+    const task = async (): Promise<void> => {
+      onWait?.(label, clock.monotonicMs() - askedAtMs);
+      work.running = this.#attempts({ ...request, signal });
+      await work.running;
+    };
+    try {
+      await this.#queueFor(request).add(task, { priority: request.interactive === true ? 1 : 0, signal });
+    } catch (error) {
+      // An abort ends the wait at once; a call under way says itself how far it came.
+      if (work.running === null && !signal.aborted) throw error;
+    }
+    return work.running === null ? { kind: 'aborted' } : await work.running;
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the agent is stopping'));
+    for (const queue of this.#queues.values()) queue.clear();
+  }
+
+  #queueFor({ connection }: CallRequest): PQueue {
+    let queue = this.#queues.get(connection.label);
+    if (queue === undefined) {
+      queue = new PQueue({ concurrency: Math.max(1, connection.limits.inFlight) });
+      this.#queues.set(connection.label, queue);
+    }
+    return queue;
+  }
+
+  #bucketFor(request: CallRequest): TokenBucket {
+    const key = principalKey(request);
+    const known = this.#buckets.get(key);
+    if (known !== undefined) return known;
+    // Rows name roles, so their number is not ours to know: the oldest is forgotten, and learned again when needed.
+    const oldest = this.#buckets.size >= maxBuckets ? this.#buckets.keys().next().value : undefined;
+    if (oldest !== undefined) this.#buckets.delete(oldest);
+    const bucket = createTokenBucket(request.connection.limits, this.#options.clock);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  async #attempts(request: CallRequest): Promise<CallAnswer> {
+    const { clock, onRetry } = this.#options;
+    const { signal, repeat } = request;
+    const bucket = this.#bucketFor(request);
+    const startedAtMs = clock.monotonicMs();
+    const budgetMs = request.retryForMs ?? retryLimits.budgetMs;
+    for (let attempts = 1; ; attempts += 1) {
+      let permit;
+      try {
+        permit = await bucket.take(signal);
+      } catch (error) {
+        if (signal.aborted) return { kind: 'aborted' };
+        throw error;
+      }
+      const answer = await this.#inner.call(request);
+      if (answer.kind === 'aborted') return answer;
+      const verdict = judge(request, answer);
+      if (verdict === 'throttled') bucket.throttled(permit);
+      else if (answer.kind === 'answer') bucket.accepted(permit);
+      const tries = { attempts, elapsedMs: clock.monotonicMs() - startedAtMs, budgetMs, random: clock.random() };
+      const decision = decideRetry(verdict, repeat, tries);
+      if (decision.kind === 'stop') return { ...answer, attempts, ...(decision.exhausted ? { exhausted: true } : {}) };
+      onRetry?.(request.connection.label, request.operation, attempts);
+      try {
+        await clock.sleep(decision.afterMs, signal);
+      } catch (error) {
+        // Every attempt so far is known not to have been carried out, or may be repeated.
+        if (signal.aborted) return { kind: 'aborted' };
+        throw error;
+      }
+    }
+  }
+}
+
+export function limitedCaller(inner: IamCaller, options: LimitedCallerOptions): IamCaller & { close(): void } {
+  return new LimitedCaller(inner, options);
+}

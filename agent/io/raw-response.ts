@@ -1,0 +1,235 @@
+// One HTTP exchange, raw: the whole body and the headers as they came, a real time-out, a real abort, and whether the request can have
+// reached the other side. Knows nothing about AWS. Follows no redirect and repeats nothing.
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { ProxyAgent } from 'proxy-agent';
+import type { TransportCode } from '../iam/iam-caller.ts';
+
+export interface WireRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | undefined;
+}
+
+export interface RawResponse {
+  readonly kind: 'response';
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Uint8Array;
+}
+
+/** `sent`: the other side may have read the request. */
+export type ExchangeEnd =
+  | RawResponse
+  | { readonly kind: 'failed'; readonly code: TransportCode; readonly detail: string; readonly sent: boolean }
+  | { readonly kind: 'aborted'; readonly sent: boolean };
+
+export interface Timeouts {
+  readonly connectMs: number;
+  /** From the request until the end of the answer. */
+  readonly answerMs: number;
+}
+
+export interface WireOptions {
+  readonly verifySsl: boolean;
+  readonly ca?: string | undefined;
+  /** Null: the environment's proxies (HTTPS_PROXY, NO_PROXY and so on). */
+  readonly proxy: string | null;
+  readonly timeouts: Timeouts;
+  readonly maxAnswerBytes: number;
+}
+
+export interface ExchangeOptions {
+  /** A connection of its own: an idle one may be closing, and its reset would be ambiguous. */
+  readonly fresh: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** One per AWS connection: it owns the sockets. */
+export interface Wire {
+  exchange(request: WireRequest, options: ExchangeOptions): Promise<ExchangeEnd>;
+  close(): void;
+}
+
+const proxyVariables = ['http_proxy', 'https_proxy', 'all_proxy'];
+
+function environmentHasProxy(): boolean {
+  return Object.entries(process.env).some(
+    ([name, value]) => proxyVariables.includes(name.toLowerCase()) && value !== '',
+  );
+}
+
+/** A proxy's URL without user and password. */
+export function maskedUrl(url: string): string {
+  if (!URL.canParse(url)) return 'the proxy';
+  const parsed = new URL(url);
+  return `${parsed.protocol}//${parsed.host}`;
+}
+
+interface Agents {
+  agentFor(secure: boolean, fresh: boolean): HttpAgent;
+  destroy(): void;
+}
+
+function createAgents(options: WireOptions): Agents {
+  const kept = { keepAlive: true, scheduling: 'lifo' as const };
+  const { proxy } = options;
+  if (proxy !== null || environmentHasProxy()) {
+    const route = proxy === null ? {} : { getProxyForUrl: () => proxy };
+    const keeping = new ProxyAgent({ ...route, ...kept });
+    const fresh = new ProxyAgent({ ...route, keepAlive: false });
+    const destroy = (): void => {
+      keeping.destroy();
+      fresh.destroy();
+    };
+    return { agentFor: (_secure, own) => (own ? fresh : keeping), destroy };
+  }
+  const all = { http: new HttpAgent(kept), https: new HttpsAgent(kept) };
+  const own = { http: new HttpAgent({ keepAlive: false }), https: new HttpsAgent({ keepAlive: false }) };
+  return {
+    agentFor: (secure, fresh) => (fresh ? own : all)[secure ? 'https' : 'http'],
+    destroy: () => {
+      for (const agent of [all.http, all.https, own.http, own.https]) agent.destroy();
+    },
+  };
+}
+
+// A certificate's fault has a name of OpenSSL's, all others start like this.
+const certificateFault = /CERT|ISSUER|SIGNATURE|CRL|CHAIN|SELF_SIGNED|HOSTNAME_MISMATCH/;
+function isTlsFault(code: string): boolean {
+  return code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code === 'EPROTO' || certificateFault.test(code);
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const result: [string, string][] = [];
+  for (let index = 0; index + 1 < flat.length; index += 2) result.push([flat[index] ?? '', flat[index + 1] ?? '']);
+  return result;
+}
+
+/** The state of one exchange; ends once. */
+class Exchange {
+  readonly #options: WireOptions;
+  readonly #secure: boolean;
+  readonly #end: (end: ExchangeEnd) => void;
+  #request: ClientRequest | null = null;
+  #sent = false;
+  #done = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: WireOptions, secure: boolean, end: (end: ExchangeEnd) => void) {
+    this.#options = options;
+    this.#secure = secure;
+    this.#end = end;
+  }
+
+  start(request: ClientRequest, body: string | Uint8Array | undefined): void {
+    this.#request = request;
+    this.#arm('connect_timeout', this.#options.timeouts.connectMs);
+    request.on('socket', (socket: Socket) => this.#onSocket(socket));
+    request.on('response', (response: IncomingMessage) => this.#onResponse(response));
+    request.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
+    request.on('close', () => this.#fail('closed', ''));
+    request.end(body);
+  }
+
+  abort(): void {
+    this.#finish({ kind: 'aborted', sent: this.#sent });
+    this.#request?.destroy();
+  }
+
+  #arm(code: 'connect_timeout' | 'answer_timeout', ms: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#fail(code, '');
+      this.#request?.destroy();
+    }, ms);
+  }
+
+  #onSocket(socket: Socket): void {
+    const ready = (): void => {
+      if (this.#done || this.#sent) return;
+      this.#sent = true;
+      this.#arm('answer_timeout', this.#options.timeouts.answerMs);
+    };
+    if (socket instanceof TLSSocket) {
+      const protocol = socket.connecting ? null : socket.getProtocol();
+      if (protocol === null || protocol === 'unknown') socket.once('secureConnect', ready);
+      else ready();
+    } else if (socket.connecting) socket.once('connect', ready);
+    // A plain socket under a secure request is the proxy's refusal to make a tunnel: nothing goes to AWS on it.
+    else if (!this.#secure) ready();
+  }
+
+  #onResponse(response: IncomingMessage): void {
+    if (this.#secure && !(response.socket instanceof TLSSocket)) {
+      this.#fail('proxy', maskedUrl(this.#options.proxy ?? ''));
+      this.#request?.destroy();
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= this.#options.maxAnswerBytes) chunks.push(chunk);
+      else {
+        this.#fail('answer_too_large', '');
+        this.#request?.destroy();
+      }
+    });
+    response.on('end', () => {
+      if (!response.complete) return this.#fail('closed', '');
+      const status = response.statusCode ?? 0;
+      this.#finish({ kind: 'response', status, headers: pairs(response.rawHeaders), body: Buffer.concat(chunks) });
+    });
+    response.on('error', () => this.#fail('closed', ''));
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    const code = error.code ?? '';
+    if (this.#sent) this.#fail(isTlsFault(code) ? 'tls' : 'closed', code);
+    else if (isTlsFault(code)) this.#fail('tls', code);
+    else if (this.#options.proxy !== null) this.#fail('proxy', maskedUrl(this.#options.proxy));
+    else if (code === 'ETIMEDOUT') this.#fail('connect_timeout', code);
+    else this.#fail(code === 'ECONNRESET' ? 'closed' : 'connect', code);
+  }
+
+  #fail(code: TransportCode, detail: string): void {
+    this.#finish({ kind: 'failed', code, detail, sent: this.#sent });
+  }
+
+  #finish(end: ExchangeEnd): void {
+    if (this.#done) return;
+    this.#done = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#end(end);
+  }
+}
+
+export function createWire(options: WireOptions): Wire {
+  const agents = createAgents(options);
+  const send = async (request: WireRequest, { fresh, signal }: ExchangeOptions): Promise<ExchangeEnd> => {
+    if (signal.aborted) return { kind: 'aborted', sent: false };
+    const secure = request.protocol === 'https:';
+    const { promise, resolve } = Promise.withResolvers<ExchangeEnd>();
+    const exchange = new Exchange(options, secure, resolve);
+    const { protocol, hostname, port, path, method, headers, body } = request;
+    const agent = agents.agentFor(secure, fresh);
+    const common = { protocol, hostname, ...(port === undefined ? {} : { port }), path, method, headers, agent };
+    const tls = { rejectUnauthorized: options.verifySsl, ...(options.ca === undefined ? {} : { ca: options.ca }) };
+    const onAbort = (): void => exchange.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      exchange.start(secure ? httpsRequest({ ...common, ...tls }) : httpRequest(common), body);
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  };
+  return { exchange: send, close: () => agents.destroy() };
+}

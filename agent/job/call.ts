@@ -1,0 +1,149 @@
+// Step "call": one checked call against AWS, page by page. A call that changes something leaves only after its intent is durable, and
+// when nobody knows whether AWS acted on it, it is read back and reported, never sent again.
+import { type Refusal, refuse } from '../../protocol/error-codes.ts';
+import type { Json } from '../../protocol/json.ts';
+import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
+import type { Connection } from '../connection.ts';
+import { findAction } from '../iam/catalogue.ts';
+import type { IamCaller } from '../iam/iam-caller.ts';
+import type { PreparedCall } from '../iam/inputs.ts';
+import { beforeCall, reconcile, type ReconcileRecord } from '../iam/reconcile.ts';
+import { runAction } from '../iam/run-action.ts';
+import type { Clock } from './clock.ts';
+import type { RowProgress } from './journal.ts';
+import type { Turns } from './turns.ts';
+
+export interface CallPorts {
+  readonly caller: IamCaller;
+  readonly clock: Clock;
+  readonly connection: Connection;
+  readonly sessionName: string;
+  readonly turns: Turns;
+  /** Makes the intent durable; resolves when it is. */
+  readonly keepIntent: (intent: NonNullable<RowProgress['intent']>) => Promise<void>;
+  /** False once the job's latest start of a call has passed. */
+  readonly mayCall: () => boolean;
+  /** Aborted when the process is to stop soon: calls under way go on, no further one is begun. */
+  readonly drain: AbortSignal;
+  /** Aborted when it stops now. */
+  readonly signal: AbortSignal;
+}
+
+/** `outcome` is null while more pages follow. `interrupted`: the process stops; the row goes on after the next start. */
+export type CallStep =
+  | {
+      readonly kind: 'page';
+      readonly envelopes: readonly Envelope[];
+      readonly marker: string | null;
+      readonly outcome: RowOutcome | null;
+      readonly requestId: string | null;
+    }
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly outcome: RowOutcome }
+  | { readonly kind: 'interrupted' };
+
+export async function* callAws(
+  call: PreparedCall,
+  progress: RowProgress | null,
+  ports: CallPorts,
+): AsyncGenerator<CallStep> {
+  if (call.action.repeat === 'safe') {
+    yield* readPages(call, progress, ports);
+    return;
+  }
+  yield await ports.turns.take(turnOf(call, ports.connection), () => changeOnce(call, ports));
+}
+
+/** Listings and other reads: repeatable, so stopping in the middle loses nothing. */
+async function* readPages(
+  call: PreparedCall,
+  progress: RowProgress | null,
+  ports: CallPorts,
+): AsyncGenerator<CallStep> {
+  const { caller, connection, sessionName, signal } = ports;
+  const startMarker = progress?.marker ?? null;
+  const pages = runAction(call, {
+    caller,
+    connection,
+    sessionName,
+    startMarker,
+    itemsBefore: progress?.items ?? 0,
+    signal,
+  });
+  try {
+    for await (const page of pages) {
+      if (page.failure !== null && signal.aborted) break;
+      const { envelopes, marker, requestId } = page;
+      const more = marker !== null && page.failure === null;
+      const outcome = more ? null : page.failure === null ? 'succeeded' : 'failed';
+      yield { kind: 'page', envelopes, marker, outcome, requestId };
+      if (!more) return;
+      if (ports.drain.aborted) break;
+      if (!ports.mayCall()) {
+        const refusal = refuse('expired', "the job's latest start of a call passed before the listing's next page");
+        yield { kind: 'refused', refusal, outcome: 'expired' };
+        return;
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  yield { kind: 'interrupted' };
+}
+
+/** Sent exactly once and never aborted: a change that was cut off half way is worse than one that ends. */
+async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallStep> {
+  const { caller, connection, sessionName, signal, clock } = ports;
+  if (signal.aborted || ports.drain.aborted) return { kind: 'interrupted' };
+  if (!ports.mayCall()) {
+    const refusal = refuse('expired', "the job's latest start of a call passed while the row waited for its turn");
+    return { kind: 'refused', refusal, outcome: 'expired' };
+  }
+  const deps = { caller, connection, sessionName, clock, signal };
+  const record = await beforeCall(call, deps);
+  await ports.keepIntent({ call: storedCall(call), record: record as Json });
+  const unaborted = new AbortController().signal;
+  for await (const page of runAction(call, { caller, connection, sessionName, signal: unaborted })) {
+    const { envelopes, requestId, failure } = page;
+    if (failure?.outcomeUnknown === true) return readBack(call, record, ports);
+    return { kind: 'page', envelopes, marker: null, outcome: failure === null ? 'succeeded' : 'failed', requestId };
+  }
+  throw new Error(`the action ${call.action.name} gave no page`);
+}
+
+/** After a crash: the intent is all that is known, so look what AWS says now. */
+export async function resumeIntent(intent: NonNullable<RowProgress['intent']>, ports: CallPorts): Promise<CallStep> {
+  const call = restoredCall(intent.call);
+  return ports.turns.take(turnOf(call, ports.connection), () =>
+    readBack(call, intent.record as ReconcileRecord | null, ports),
+  );
+}
+
+async function readBack(call: PreparedCall, record: ReconcileRecord | null, ports: CallPorts): Promise<CallStep> {
+  const { caller, connection, sessionName, clock, signal } = ports;
+  try {
+    const envelope = await reconcile(call, record, { caller, connection, sessionName, clock, signal });
+    if (signal.aborted) return { kind: 'interrupted' };
+    return { kind: 'page', envelopes: [envelope], marker: null, outcome: 'unknown', requestId: null };
+  } catch (error) {
+    if (signal.aborted) return { kind: 'interrupted' };
+    throw error;
+  }
+}
+
+/** Changes of one user go one after the other: two creates at once could not be told apart afterwards. */
+function turnOf(call: PreparedCall, connection: Connection): string {
+  return JSON.stringify([connection.label, call.roleArn, call.input.UserName ?? null]);
+}
+
+function storedCall(call: PreparedCall): Json {
+  const { action, input, roleArn, maxItems } = call;
+  return { action: action.name, input: { ...input }, roleArn, maxItems };
+}
+
+function restoredCall(stored: Json): PreparedCall {
+  const { action: name, input } = stored as { action: string; input: Record<string, Json> };
+  const { roleArn, maxItems } = stored as { roleArn: string | null; maxItems: number | null };
+  const action = findAction(name);
+  if (action === undefined) throw new Error(`the journal names the action ${name}, which this version does not have`);
+  return { action, input, roleArn, maxItems };
+}

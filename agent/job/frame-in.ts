@@ -1,0 +1,304 @@
+// Step "frame in": what each frame of the control plane does. Frames of one session are handled one after the other, and every answer is sent
+// after what it promises is on disk. What a session owes is made new at each welcome; nothing durable lives here.
+import { onWelcome } from '../../protocol/agent-job.ts';
+import { decodeFrameToAgent } from '../../protocol/codec.ts';
+import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
+import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
+import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
+import type { Hashing } from '../../protocol/hashing.ts';
+import type { Digest, JobId } from '../../protocol/ids.ts';
+import { protocolVersion } from '../../protocol/version.ts';
+import type { EventSink } from '../events.ts';
+import { type FrameOut, ResultsOut } from './frame-out.ts';
+import type { Jobs } from './jobs.ts';
+import type { JobRecord } from './job-record.ts';
+import type { JobClaims } from '../../protocol/job-claims.ts';
+import { Answers } from './answers.ts';
+import type { Journal, StoredJob } from './journal.ts';
+import { Room } from './room.ts';
+import type { TrustStore } from './trust-store.ts';
+import type { TrustedTime } from './trusted-time.ts';
+import { verifyToken } from './verify.ts';
+
+export interface SessionPorts {
+  readonly jobs: Jobs;
+  readonly journal: Journal;
+  readonly hashing: Hashing;
+  readonly time: TrustedTime;
+  readonly trust: TrustStore;
+  readonly events: EventSink;
+  readonly out: FrameOut;
+  /** The hello of this session but for what the jobs say. */
+  readonly introduction: Omit<Extract<FrameToControlPlane, { type: 'hello' }>, 'jobs' | 'key_set_version'>;
+  readonly onWelcome: (welcome: Extract<FrameToAgent, { type: 'welcome' }>) => void;
+  readonly onReconnect: (withinMs: number) => void;
+  /** The journal failed. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Frames that this version does not read, or that are malformed, before the link is closed. */
+const maxBadFrames = 20;
+
+type FrameOf<T extends FrameToAgent['type']> = Extract<FrameToAgent, { type: T }>;
+type Verdict = Refusal | undefined;
+
+export class Session {
+  readonly #ports: SessionPorts;
+  readonly #results = new Map<JobId, ResultsOut>();
+  readonly #room: Room;
+  readonly #answers: Answers;
+  #welcomed = false;
+  #badFrames = 0;
+
+  constructor(ports: SessionPorts) {
+    this.#ports = ports;
+    this.#room = new Room(ports.jobs, ports.out);
+    this.#answers = new Answers(ports, this.#results);
+  }
+
+  hello(): void {
+    const { out, introduction, trust, jobs } = this.#ports;
+    const held = jobs.open.map(({ id, state }) => ({
+      job: id,
+      token_digest: state.tokenDigest,
+      next_chunk: state.nextChunk < state.chunks ? state.nextChunk : null,
+      last_sequence: state.produced,
+    }));
+    out.send({ ...introduction, key_set_version: trust.keySet.version, jobs: held });
+  }
+
+  /** No new job is asked for any more. */
+  drain(): void {
+    this.#room.close();
+    this.#ports.out.send({ type: 'draining' });
+  }
+
+  /** Handles one message. A refusal closes the link. */
+  async message(text: string): Promise<Verdict> {
+    const decoded = decodeFrameToAgent(text);
+    if (decoded.kind === 'refused' || decoded.kind === 'unknown_type') {
+      this.#badFrames += 1;
+      const code = decoded.kind === 'refused' ? decoded.code : 'frame_unexpected';
+      this.#ports.events('link.frame_refused', { code, bytes: text.length });
+      return this.#badFrames > maxBadFrames
+        ? refuse(code, `more than ${maxBadFrames} frames could not be read`)
+        : undefined;
+    }
+    const { frame, lines } = decoded;
+    if (this.#welcomed === (frame.type === 'welcome')) {
+      return refuse(
+        'frame_unexpected',
+        this.#welcomed ? 'a second welcome' : `expected welcome first, found ${frame.type}`,
+      );
+    }
+    return this.#dispatch(frame, lines);
+  }
+
+  /** A job has something new that is durable. */
+  advanced(record: JobRecord): void {
+    if (!this.#welcomed) return;
+    this.#pump(record.id);
+    this.#room.tell();
+  }
+
+  progress(): void {
+    if (!this.#welcomed) return;
+    for (const { id, state, outcomes } of this.#ports.jobs.open) {
+      if (state.phase !== 'accepted') continue;
+      const failed = (outcomes.failed ?? 0) + (outcomes.refused ?? 0) + (outcomes.unknown ?? 0);
+      const waiting = state.rows - state.endedRows;
+      this.#ports.out.send({
+        type: 'job.progress',
+        job: id,
+        rows_done: state.endedRows,
+        rows_failed: failed,
+        rows_waiting: waiting,
+        reason: state.nextChunk < state.chunks && state.endedRows === state.rows ? 'rows' : 'running',
+      });
+    }
+  }
+
+  async #dispatch(frame: FrameToAgent, lines: readonly string[]): Promise<Verdict> {
+    switch (frame.type) {
+      case 'welcome':
+        return this.#onWelcome(frame);
+      case 'job':
+        return this.#onJob(frame.token);
+      case 'rows':
+        return this.#onRows(frame, lines);
+      case 'results.ack':
+        return this.#onAck(frame);
+      case 'job.finished.ack':
+        return this.#onFinishedAck(frame);
+      case 'cancel':
+        return this.#onCancel(frame.job);
+      case 'keys':
+        return this.#onKeys(frame.step);
+      case 'reconnect':
+        this.#ports.onReconnect(frame.within_ms);
+        return undefined;
+      default:
+        return frame satisfies never;
+    }
+  }
+
+  async #onWelcome(frame: FrameOf<'welcome'>): Promise<Verdict> {
+    if (frame.protocol !== protocolVersion) {
+      return refuse(
+        'frame_unexpected',
+        `expected protocol ${protocolVersion}, the control plane speaks ${frame.protocol}`,
+      );
+    }
+    for (const step of frame.key_set_steps) await this.#onKeys(step);
+    const views = new Map(frame.jobs.map((view) => [view.job, view]));
+    for (const record of this.#ports.jobs.open) await this.#resume(record, views.get(record.id));
+    for (const view of frame.jobs) {
+      if (this.#ports.jobs.get(view.job) === undefined) await this.#unknownView(view.job);
+      if (view.cancel) await this.#onCancel(view.job);
+    }
+    this.#welcomed = true;
+    this.#ports.onWelcome(frame);
+    this.#ports.jobs.start();
+    for (const id of this.#results.keys()) this.#pump(id);
+    this.#room.open();
+    return undefined;
+  }
+
+  async #resume(record: JobRecord, view: { last_sequence: number; head: Digest } | undefined): Promise<void> {
+    const { jobs, events } = this.#ports;
+    const stored = view && { sequence: view.last_sequence, head: view.head };
+    const decision = onWelcome(record.state, stored, await record.headAt(stored?.sequence ?? 0));
+    if (decision.kind === 'quarantine') {
+      await jobs.quarantine(record, decision.next);
+      this.#answers.give(record.id, ['quarantined'], null);
+    }
+    if (decision.kind !== 'resume') return;
+    if (decision.lost) events('results.disputed', { job: record.id, code: 'results_lost_at_control_plane' });
+    if (decision.next !== record.state) await record.become(decision.next);
+    const start = decision.lost ? await this.#afterLoss(record, (stored?.sequence ?? 0) + 1) : null;
+    const from = start ?? { from: decision.from, afterLoss: null };
+    this.#send(record, from);
+    this.#answers.give(
+      record.id,
+      decision.replies.filter((reply) => reply === 'accepted'),
+      record,
+    );
+  }
+
+  /** Entries that the control plane lost: those still on the host go again; over a gap the head before the first of them is named. */
+  async #afterLoss(record: JobRecord, wanted: number): Promise<{ from: number; afterLoss: Digest | null }> {
+    const held = await this.#ports.journal.firstHeld(record.id, wanted);
+    const { acked, ackedHead, produced, head } = record.state;
+    if (held === wanted) return { from: wanted, afterLoss: null };
+    const from = held ?? produced + 1;
+    const before = await this.#ports.journal.headAt(record.id, from - 1);
+    return { from, afterLoss: before ?? (from - 1 === acked ? ackedHead : head) };
+  }
+
+  /** The control plane counts a job as ours that is not open here: closed long ago, rejected, or the journal went back in time. */
+  async #unknownView(id: JobId): Promise<void> {
+    const stored = await this.#ports.jobs.find(id);
+    if (stored === null) this.#ports.out.send({ type: 'job.quarantined', job: id, code: 'journal_rolled_back' });
+    else await this.#answers.stored(stored);
+  }
+
+  async #onJob(token: string): Promise<Verdict> {
+    const { jobs, hashing, time, trust } = this.#ports;
+    const over = this.#room.took('jobs');
+    if (over !== undefined) return over;
+    const find = (id: JobId): Promise<StoredJob | null> => jobs.find(id);
+    const verdict = await verifyToken(token, { trust: trust.now(), hashing, nowMs: time.nowMs(), find });
+    if (verdict.kind === 'known') await this.#answers.stored(verdict.job);
+    else if (verdict.kind === 'rejected') await this.#reject(verdict, verdict.refusal, verdict.job);
+    else {
+      const plan = jobs.allow(verdict.claims);
+      if (isRefusal(plan)) await this.#reject({ digest: verdict.digest, verified: verdict }, plan, verdict.claims.jti);
+      else {
+        const record = await jobs.accept(verdict.claims, verdict.kid, verdict.digest, plan);
+        this.#send(record, { from: 1, afterLoss: null });
+        this.#answers.give(record.id, ['accepted'], record);
+        jobs.start();
+      }
+    }
+    this.#room.tell();
+    return undefined;
+  }
+
+  async #reject(
+    rejected: { digest: Digest; verified: { claims: JobClaims; kid: string } | null },
+    refusal: Refusal,
+    id: JobId | null,
+  ): Promise<void> {
+    const { digest, verified } = rejected;
+    if (verified !== null) await this.#ports.jobs.reject(verified.claims, verified.kid, digest, refusal.code);
+    else this.#ports.events('job.refused', { job: id ?? undefined, code: refusal.code });
+    this.#answers.rejected(id, digest, refusal.code, refusal.detail);
+  }
+
+  async #onRows(frame: FrameOf<'rows'>, lines: readonly string[]): Promise<Verdict> {
+    const over = this.#room.took('chunks');
+    if (over !== undefined) return over;
+    const record = this.#ports.jobs.get(frame.job);
+    if (record !== undefined) {
+      const decision = await this.#ports.jobs.rows(record, frame.chunk, lines);
+      if (decision === 'request')
+        this.#ports.out.send({ type: 'rows.request', job: record.id, chunk: record.state.nextChunk });
+    }
+    this.#room.tell();
+    return undefined;
+  }
+
+  async #onAck(frame: FrameOf<'results.ack'>): Promise<Verdict> {
+    const record = this.#ports.jobs.get(frame.job);
+    if (record === undefined) return undefined;
+    const problem = await this.#ports.jobs.acknowledged(record, frame);
+    if (problem === 'head_mismatch')
+      this.#ports.events('results.disputed', { job: frame.job, sequence: frame.sequence });
+    if (problem === 'quarantined') this.#answers.give(frame.job, ['quarantined'], null);
+    const results = this.#results.get(frame.job);
+    results?.acknowledged(Math.min(frame.sequence, record.state.acked));
+    this.#pump(frame.job);
+    return undefined;
+  }
+
+  async #onFinishedAck(frame: FrameOf<'job.finished.ack'>): Promise<Verdict> {
+    const record = this.#ports.jobs.get(frame.job);
+    if (record === undefined) return undefined;
+    await this.#ports.jobs.closed(record, frame.head);
+    if (record.state.phase === 'closed') this.#results.delete(record.id);
+    this.#room.tell();
+    return undefined;
+  }
+
+  async #onCancel(id: JobId): Promise<Verdict> {
+    const replies = await this.#ports.jobs.cancel(id);
+    const record = this.#ports.jobs.get(id);
+    if (record === undefined) {
+      const stored = await this.#ports.jobs.find(id);
+      if (stored !== null) await this.#answers.stored(stored);
+      return undefined;
+    }
+    if (!this.#results.has(id)) this.#send(record, { from: record.state.acked + 1, afterLoss: null });
+    this.#answers.give(id, replies ?? [], record);
+    return undefined;
+  }
+
+  async #onKeys(step: string): Promise<Verdict> {
+    const applied = await this.#ports.trust.apply(step);
+    if (isRefusal(applied)) {
+      this.#ports.events('keys.refused', { code: applied.code });
+      return undefined;
+    }
+    this.#ports.events('keys.stepped', { keySetVersion: applied.keySet.version });
+    for (const kid of applied.revoked) await this.#ports.jobs.revokeKey(kid);
+    return undefined;
+  }
+
+  #pump(id: JobId): void {
+    this.#results.get(id)?.pump().catch(this.#ports.onFault);
+  }
+
+  #send(record: JobRecord, start: { from: number; afterLoss: Digest | null }): void {
+    this.#results.set(record.id, new ResultsOut(record, start, this.#ports.journal, this.#ports.out));
+  }
+}

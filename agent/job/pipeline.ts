@@ -1,0 +1,123 @@
+// The life of a job, in order. Only this page calls the steps; each step is a file of the same name.
+//
+//   frame in ─▶ verify ─▶ allow job ─▶ journal ─▶ queue ─▶ render ─▶ allow row ─▶ call (normalise) ─▶ envelope ─▶ spool ─▶ frame out
+//                  │          │                              │            │             │
+//                  └──────────┴── job.rejected, coded        └────────────┴─────────────┴── an error envelope; the other rows go on
+//
+// frame-in.ts takes a job as far as the journal, run-job.ts queues its rows; `iam-agent exec` comes in at allow. Below: what happens to one row.
+import { type ErrorCode, type Refusal, isRefusal } from '../../protocol/error-codes.ts';
+import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
+import type { EventSink } from '../events.ts';
+import type { IamCaller } from '../iam/iam-caller.ts';
+import { allowRow } from './allow-row.ts';
+import { type CallPorts, type CallStep, callAws, resumeIntent } from './call.ts';
+import type { Clock } from './clock.ts';
+import { dryRunEnvelope, envelopeLines, refusalEnvelope } from './envelope.ts';
+import type { PendingRow, RowProgress } from './journal.ts';
+import type { Plan } from './plan.ts';
+import { renderRow } from './render.ts';
+import type { Turns } from './turns.ts';
+
+/** Step "spool": where a row's results go. Each promise resolves when what it took is as safe as it gets: on disk, or printed. */
+export interface RowSink {
+  progress(row: number, lines: readonly string[], progress: RowProgress): Promise<void>;
+  end(row: number, end: { lines: readonly string[]; items: number; outcome: RowOutcome }): Promise<void>;
+}
+
+export interface RowPorts {
+  /** Names the work in events; null for `exec`. */
+  readonly job: string | null;
+  readonly sessionName: string;
+  readonly caller: IamCaller;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly sink: RowSink;
+  readonly events: EventSink;
+  readonly mayCall: () => boolean;
+  readonly drain: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+/** Null when the process stops before the row ended: it stays in the journal and goes on after the next start. */
+export async function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): Promise<RowOutcome | null> {
+  const startedMs = ports.clock.monotonicMs();
+  let items = pending.progress?.items ?? 0;
+  for await (const step of stepsOf(plan, pending, ports)) {
+    if (step.kind === 'interrupted') return null;
+    const page = asPage(step);
+    const firstItem = plan.action.output.kind === 'rows' && step.kind === 'page' && !isFailure(page) ? items : null;
+    const { lines, fault } = envelopeLines(pending.row, firstItem, page.envelopes);
+    items += lines.length;
+    if (page.outcome === null && fault === null) {
+      await ports.sink.progress(pending.row, lines, { items, marker: page.marker, intent: null });
+      continue;
+    }
+    const outcome = fault === null ? (page.outcome ?? 'failed') : 'failed';
+    await ports.sink.end(pending.row, { lines, items, outcome });
+    report(plan, pending, ports, { outcome, items, code: fault ?? codeOf(page.envelopes), startedMs });
+    return outcome;
+  }
+  throw new Error('a row ended without an outcome');
+}
+
+async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): AsyncGenerator<CallStep> {
+  const callPorts = callPortsOf(plan, pending, ports);
+  if (pending.progress?.intent) {
+    yield await resumeIntent(pending.progress.intent, callPorts);
+    return;
+  }
+  const rendered = renderRow(plan, pending.line);
+  const call = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
+  if (isRefusal(call)) yield refused(call);
+  else if (plan.options.dry_run === true) yield answered(dryRunEnvelope(call));
+  else yield* callAws(call, pending.progress, callPorts);
+}
+
+function callPortsOf(plan: Plan, pending: PendingRow, ports: RowPorts): CallPorts {
+  const { caller, clock, turns, mayCall, drain, signal, sink, sessionName } = ports;
+  const keepIntent: CallPorts['keepIntent'] = (intent) =>
+    sink.progress(pending.row, [], { items: 0, marker: null, intent });
+  return { caller, clock, turns, mayCall, drain, signal, connection: plan.connection, sessionName, keepIntent };
+}
+
+type Page = Extract<CallStep, { kind: 'page' }>;
+
+function asPage(step: Exclude<CallStep, { kind: 'interrupted' }>): Page {
+  if (step.kind === 'page') return step;
+  const envelopes = [refusalEnvelope(step.refusal)];
+  return { kind: 'page', envelopes, marker: null, outcome: step.outcome, requestId: null };
+}
+
+function refused(refusal: Refusal): CallStep {
+  return { kind: 'refused', refusal, outcome: 'refused' };
+}
+
+function answered(envelope: Envelope): CallStep {
+  return { kind: 'page', envelopes: [envelope], marker: null, outcome: 'succeeded', requestId: null };
+}
+
+function isFailure(page: Page): boolean {
+  return page.outcome !== null && page.outcome !== 'succeeded';
+}
+
+function codeOf(envelopes: readonly Envelope[]): ErrorCode | undefined {
+  return envelopes.at(-1)?.error_code as ErrorCode | undefined;
+}
+
+function report(
+  plan: Plan,
+  pending: PendingRow,
+  ports: RowPorts,
+  end: { outcome: RowOutcome; items: number; code: ErrorCode | undefined; startedMs: number },
+): void {
+  ports.events('row.ended', {
+    job: ports.job ?? undefined,
+    connection: plan.connection.label,
+    action: plan.action.name,
+    row: pending.row,
+    outcome: end.outcome,
+    code: end.code,
+    items: end.items,
+    durationMs: ports.clock.monotonicMs() - end.startedMs,
+  });
+}

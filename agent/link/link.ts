@@ -1,0 +1,173 @@
+// Keeps one link to the control plane for as long as the daemon lives. No failure makes it give up: what only an operator can mend is tried
+// again slowly, because the operator may mend it at the other end. Before each dial the session counter is raised on disk.
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import type { EventSink } from '../events.ts';
+import type { Clock } from '../job/clock.ts';
+import { Backoff, type BackoffBounds, defaultBackoff } from './backoff.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Dialled, LinkSocket, Transport } from './transport.ts';
+
+/** What the link does with one open socket; made anew for each. */
+export interface LinkSession {
+  /** Says hello. */
+  begin(): void;
+  /** One message. A refusal's code closes the link. */
+  message(text: string): Promise<ErrorCode | undefined>;
+  /** The link is gone; nothing is sent any more. */
+  end(): void;
+}
+
+export interface LinkControl {
+  /** The interval that the control plane asked for. */
+  heartbeat(intervalMs: number): void;
+  /** Closes this link and dials again after a random part of `withinMs`. */
+  reconnect(withinMs: number): void;
+}
+
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  readonly events: EventSink;
+  /** Raises the session counter durably and signs a token for it. */
+  readonly nextToken: () => Promise<{ token: string; counter: number }>;
+  readonly openSession: (socket: LinkSocket, counter: number, control: LinkControl) => LinkSession;
+  readonly bounds?: BackoffBounds;
+}
+
+/** Close codes of our own (RFC 6455 leaves 4000 to 4999 to applications). */
+export const closeCodes = {
+  going_away: 1001,
+  session_replaced: 4001,
+  heartbeat_lost: 4002,
+  agent_revoked: 4003,
+  protocol_error: 4004,
+} as const;
+
+const hopeless: ReadonlySet<ErrorCode> = new Set(['agent_revoked', 'session_counter_reused']);
+
+/** Runs until the signal. Rejects only when the counter cannot be raised: then the disk fails. */
+export async function keepLink(ports: LinkPorts, signal: AbortSignal): Promise<void> {
+  const { clock, events } = ports;
+  const backoff = new Backoff(() => clock.random(), ports.bounds ?? defaultBackoff);
+  let waitMs = backoff.nextMs();
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    events('link.dialling', { attempt, delayMs: waitMs });
+    if (!(await slept(clock, waitMs, signal))) return;
+    const link = new Link(ports);
+    const dialled = await link.dial(signal);
+    if (signal.aborted && dialled.kind !== 'open') return;
+    if (dialled.kind === 'open') {
+      events('link.connected', { session: link.counter, attempt });
+      const ended = await link.serve(dialled.socket, signal);
+      backoff.linkLived(ended.livedMs);
+      if (ended.code === 'agent_revoked') backoff.slowest();
+      waitMs = backoff.nextMs(ended.reconnectMs);
+      attempt = 0;
+      if (!signal.aborted) {
+        const { code, closeCode, livedMs } = ended;
+        events('link.lost', { session: link.counter, code, closeCode, durationMs: livedMs, retryInMs: waitMs });
+      }
+    } else {
+      if (dialled.kind === 'rejected' && hopeless.has(dialled.code)) backoff.slowest();
+      waitMs = backoff.nextMs(dialled.kind === 'rejected' ? dialled.retryAfterMs : null);
+      if (dialled.kind === 'rejected')
+        events('link.rejected', { code: dialled.code, status: dialled.status, retryInMs: waitMs });
+      else events('link.unreachable', { attempt, reason: dialled.reason, retryInMs: waitMs });
+    }
+  }
+}
+
+interface Ended {
+  readonly livedMs: number;
+  readonly closeCode: number;
+  readonly code: ErrorCode | undefined;
+  readonly reconnectMs: number | null;
+}
+
+/** One dial and, if it opens, one link until it closes. */
+class Link {
+  counter = 0;
+  readonly #ports: LinkPorts;
+  readonly #closed: Promise<number>;
+  #close: (code: number) => void = () => undefined;
+  #receive: (text: string) => void = () => undefined;
+  #heard: () => void = () => undefined;
+  #reconnectMs: number | null = null;
+
+  constructor(ports: LinkPorts) {
+    this.#ports = ports;
+    this.#closed = new Promise((resolve) => (this.#close = resolve));
+  }
+
+  async dial(signal: AbortSignal): Promise<Dialled> {
+    const { token, counter } = await this.#ports.nextToken();
+    this.counter = counter;
+    return this.#ports.transport.dial({
+      token,
+      signal,
+      handlers: {
+        message: (text) => this.#receive(text),
+        pong: () => this.#heard(),
+        closed: (code) => this.#close(code),
+      },
+    });
+  }
+
+  async serve(socket: LinkSocket, signal: AbortSignal): Promise<Ended> {
+    const { clock } = this.#ports;
+    const startedMs = clock.monotonicMs();
+    const over = new AbortController();
+    const heartbeat = new Heartbeat(socket, clock);
+    let code: ErrorCode | undefined;
+    const session = this.#ports.openSession(socket, this.counter, {
+      heartbeat: (intervalMs) => {
+        void heartbeat.run(intervalMs, () => ((code = 'heartbeat_lost'), socket.terminate()), over.signal);
+      },
+      reconnect: (withinMs) => {
+        this.#reconnectMs = clock.random() * withinMs;
+        socket.close(closeCodes.going_away, 'reconnect');
+      },
+    });
+    this.#heard = () => heartbeat.heard();
+    this.#receive = serially(async (text) => {
+      heartbeat.heard();
+      if (over.signal.aborted) return;
+      const refused = await session.message(text);
+      if (refused === undefined) return;
+      code = refused;
+      socket.close(closeCodes.protocol_error, refused);
+    });
+    const goodbye = (): void => socket.close(closeCodes.going_away, 'stopping');
+    signal.addEventListener('abort', goodbye, { once: true });
+    if (signal.aborted) goodbye();
+    session.begin();
+    const closeCode = await this.#closed;
+    over.abort();
+    session.end();
+    signal.removeEventListener('abort', goodbye);
+    code ??= codeOfClose(closeCode);
+    return { livedMs: clock.monotonicMs() - startedMs, closeCode, code, reconnectMs: this.#reconnectMs };
+  }
+}
+
+function codeOfClose(closeCode: number): ErrorCode | undefined {
+  if (closeCode === closeCodes.session_replaced) return 'session_replaced';
+  return closeCode === closeCodes.agent_revoked ? 'agent_revoked' : undefined;
+}
+
+/** Handles one text after the other, in the order they came. */
+function serially(handle: (text: string) => Promise<void>): (text: string) => void {
+  let last = Promise.resolve();
+  return (text) => {
+    last = last.then(() => handle(text));
+  };
+}
+
+async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(ms, signal);
+    return !signal.aborted;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,202 @@
+// What one session sends on its own: job tokens and row chunks, never more than the agent gave credit for. A token is signed only when there is
+// credit for it, is stored before it is sent, and the same bytes go again after a reconnect.
+import {
+  type ControlPlaneJob,
+  onCancelRequest,
+  onDispatch,
+  onHello,
+  queuedJob,
+} from '../protocol/control-plane-job.ts';
+import { type Credit, noCredit, onCredit, remaining } from '../protocol/credit.ts';
+import { chainStart } from '../protocol/digest-chain.ts';
+import type { JobId } from '../protocol/ids.ts';
+import { type JobClaims, jobInputsSchema, jobOptionsSchema } from '../protocol/job-claims.ts';
+import { tokenDigest } from '../protocol/job-token.ts';
+import { limits } from '../protocol/limits.ts';
+import { faultOf } from './events.ts';
+import { nodeHashing } from './hashing-node.ts';
+import { RowPush } from './row-push.ts';
+import type { SessionContext } from './session-context.ts';
+import { speaking } from './store/agents.ts';
+import { type JobRow, countUnfinished, jobById, jobChunks, nextQueued, saveState, stateOf } from './store/jobs.ts';
+import type { Queries, Store } from './store/store.ts';
+
+/** A token that no agent can accept any more, whatever its clock says within the stated skew. */
+export function tokenExpired(job: JobRow, nowMs: number): boolean {
+  return job.token_exp !== null && nowMs > job.token_exp * 1_000 + 2 * limits.clockSkewMs;
+}
+
+/** The same work under a new id, for the next dispatch. */
+export async function requeue(tx: Queries, job: JobRow, wireId: JobId, nowMs: number): Promise<void> {
+  const next = queuedJob(chainStart(nodeHashing, wireId));
+  await saveState(tx, job, next, { wire_id: wireId, token: null, token_exp: null, nowMs });
+}
+
+/** A job that was never signed and came to its latest start ends like one that was cancelled, but says why. */
+export async function expireQueued(store: Store, id: JobId, nowMs: number): Promise<boolean> {
+  return store.transaction(async (tx) => {
+    const job = await jobById(tx, id);
+    if (job === null || job.phase !== 'queued' || job.not_after > nowMs) return false;
+    const next: ControlPlaneJob = { ...onCancelRequest(stateOf(job)).next, cancelRequested: false, refusal: 'expired' };
+    await saveState(tx, job, next, { nowMs });
+    return true;
+  });
+}
+
+export function claimsOf(
+  store: Store,
+  keys: { controlPlane: JobClaims['iss'] },
+  job: JobRow,
+  chunks: JobClaims['rows']['chunks'],
+  iat: number,
+): JobClaims {
+  return {
+    iss: keys.controlPlane,
+    aud: job.agent,
+    jti: job.wire_id,
+    iat,
+    exp: iat + limits.tokenLifetimeMs / 1_000,
+    not_after: Math.floor(job.not_after / 1_000),
+    sub: job.sub,
+    action: job.action,
+    connection: job.connection,
+    inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', job.inputs))),
+    rows: { count: job.rows_total, chunks },
+    options: jobOptionsSchema.parse(JSON.parse(job.options)),
+  };
+}
+
+export class Dispatch {
+  readonly #context: SessionContext;
+  readonly #rows: RowPush;
+  readonly #resend: JobId[] = [];
+  #granted: Credit = noCredit;
+  #sent: Credit = noCredit;
+  #pumping = false;
+  #again = false;
+  #draining = false;
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+    this.#rows = new RowPush(context);
+  }
+
+  credit(told: Credit): void {
+    this.#granted = onCredit(this.#granted, told);
+    this.pump();
+  }
+
+  /** The agent takes no new job; rows of those that it has still go. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  resend(job: JobId): void {
+    this.#resend.push(job);
+  }
+
+  pushRows(job: JobRow, from: number): void {
+    this.#rows.start(job, from);
+    this.pump();
+  }
+
+  dropRows(job: JobId): void {
+    this.#rows.drop(job);
+  }
+
+  /** Sends what credit and the socket allow; called whenever either, or the work, may have grown. */
+  pump(): void {
+    this.#again = true;
+    if (this.#pumping) return;
+    this.#pumping = true;
+    void this.#run().finally(() => {
+      this.#pumping = false;
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { link, emit, identity } = this.#context;
+    try {
+      while (this.#again && link.open) {
+        this.#again = false;
+        while (link.open && ((await this.#sendToken()) || (await this.#sendChunk()))) await link.drained();
+      }
+    } catch (error) {
+      emit('server.fault', { name: 'session', agent: identity.agent, fault: faultOf(error) });
+      link.close({ kind: 'protocol_error', code: 'internal' });
+    }
+  }
+
+  async #sendToken(): Promise<boolean> {
+    if (this.#draining || remaining(this.#granted, this.#sent).jobs <= 0) return false;
+    const again = this.#resend.shift();
+    return again === undefined ? this.#sendNext() : this.#sendAgain(again);
+  }
+
+  /** True: look again. */
+  async #sendAgain(id: JobId): Promise<boolean> {
+    const { store, now, newJobId, emit, identity } = this.#context;
+    const token = await store.transaction(async (tx) => {
+      const agent = await speaking(tx, identity.agent, identity.counter);
+      const job = await jobById(tx, id);
+      if (agent === null || job === null) return null;
+      // Waiting for credit took time: a token that has died meanwhile is not sent.
+      const decision = onHello(stateOf(job), undefined, { expired: tokenExpired(job, now()) });
+      if (decision.kind === 'requeue') {
+        await requeue(tx, job, newJobId(), now());
+        emit('job.requeued', { job: id, agent: identity.agent });
+      }
+      if (agent.conflict_counter !== null) return null;
+      return decision.kind === 'send_token' ? job.token : null;
+    });
+    if (token !== null) this.#send(id, store.sealer.open(id, 'token', token));
+    return true;
+  }
+
+  async #sendNext(): Promise<boolean> {
+    const { store, keys, now, emit, watch, identity } = this.#context;
+    const job = await nextQueued(store.db, identity.agent);
+    if (job === null || (await countUnfinished(store.db, identity.agent)) >= limits.jobsPerAgent) return false;
+    if (job.not_after <= now()) {
+      if (await expireQueued(store, job.id, now())) {
+        watch.notify(job.id);
+        emit('job.ended', { job: job.id, agent: identity.agent, code: 'expired' });
+      }
+      return true;
+    }
+    const iat = Math.floor(now() / 1_000);
+    const claims = claimsOf(store, keys, job, await jobChunks(store.db, job.id), iat);
+    const token = await keys.signJob(claims);
+    const committed = await store.transaction(async (tx) => {
+      const agent = await speaking(tx, identity.agent, identity.counter);
+      if (agent === null || agent.conflict_counter !== null) return 'held';
+      const fresh = await jobById(tx, job.id);
+      const next = fresh === null ? null : onDispatch(stateOf(fresh), tokenDigest(nodeHashing, token));
+      if (fresh === null || next === null) return 'changed';
+      await saveState(tx, fresh, next, {
+        token: store.sealer.seal(job.id, 'token', token),
+        token_exp: claims.exp,
+        nowMs: now(),
+      });
+      return 'stored';
+    });
+    if (committed === 'held') return false;
+    if (committed === 'stored') this.#send(job.id, token);
+    return true;
+  }
+
+  #send(job: JobId, token: string): void {
+    const { link, emit, watch, identity } = this.#context;
+    this.#sent = { ...this.#sent, jobs: this.#sent.jobs + 1 };
+    link.send({ type: 'job', token });
+    watch.notify(job);
+    emit('job.sent', { job, agent: identity.agent });
+  }
+
+  async #sendChunk(): Promise<boolean> {
+    if (remaining(this.#granted, this.#sent).chunks <= 0) return false;
+    const sent = await this.#rows.sendNext();
+    if (sent) this.#sent = { ...this.#sent, chunks: this.#sent.chunks + 1 };
+    return sent;
+  }
+}

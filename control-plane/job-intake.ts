@@ -1,0 +1,252 @@
+// `POST /jobs`: the first line is the job, every further line a row. Rows go to the store chunk by chunk as they come, so memory does not grow
+// with them; the job itself appears with the last commit, and until then nobody can see its rows.
+import { createHash } from 'node:crypto';
+import { type ErrorCode, type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
+import { queuedJob } from '../protocol/control-plane-job.ts';
+import { chainStart, chunkDigest } from '../protocol/digest-chain.ts';
+import type { AgentId, Digest, JobId } from '../protocol/ids.ts';
+import { agentIdSchema } from '../protocol/ids.ts';
+import type { JobClaims } from '../protocol/job-claims.ts';
+import { isRawNumber, jsonFault, parseJson } from '../protocol/json.ts';
+import { limits } from '../protocol/limits.ts';
+import { type JobRequest, jobRequestSchema } from './api/schemas.ts';
+import { claimsOf } from './dispatch.ts';
+import { nodeHashing } from './hashing-node.ts';
+import { agentById } from './store/agents.ts';
+import { type JobRow, jobById, jobChunks } from './store/jobs.ts';
+import type { Queries, Store } from './store/store.ts';
+import { type LineReader, readLines } from './text-lines.ts';
+
+export interface IntakeDeps {
+  readonly store: Store;
+  readonly keys: { readonly controlPlane: JobClaims['iss'] };
+  readonly now: () => number;
+  readonly newJobId: () => JobId;
+}
+
+export interface JobUpload {
+  readonly sub: string;
+  readonly idempotencyKey: string | null;
+  readonly body: AsyncIterator<Uint8Array>;
+}
+
+export interface Intake {
+  readonly kind: 'created' | 'known';
+  readonly job: JobRow;
+}
+
+const defaultTtlSeconds = 3_600;
+/** Header, signature and the growth of base64url over the claims' JSON. */
+const tokenOverheadBytes = 512;
+
+export async function takeJob(deps: IntakeDeps, upload: JobUpload): Promise<Intake | Refusal> {
+  const hasher = createHash('sha256');
+  const lines = readLines(hashing(upload.body, hasher));
+  const request = await readRequest(lines);
+  if (isRefusal(request)) return request;
+  const refused = agentFault(await agentById(deps.store.db, request.agent), request.agent);
+  if (refused !== null) return refused;
+  const id = deps.newJobId();
+  let kept = false;
+  try {
+    const rows = await storeRows(deps.store.db, id, deps, lines);
+    if (isRefusal(rows)) return rows;
+    const job = newJob(deps, request, { id, rows, sub: upload.sub });
+    const tooLarge = tokenFault(deps, job, await jobChunks(deps.store.db, id));
+    if (tooLarge !== null) return tooLarge;
+    const digest = hasher.digest('hex');
+    const taken = await deps.store.transaction((tx) => commit(tx, job, { ...upload, digest }));
+    kept = !isRefusal(taken) && taken.kind === 'created';
+    return taken;
+  } finally {
+    if (!kept) await deps.store.db.deleteFrom('job_rows').where('job', '=', id).execute();
+  }
+}
+
+/** Rows of uploads that a crash cut off before their job appeared. Only before the server listens. */
+export async function dropOrphanRows(db: Queries): Promise<void> {
+  await db
+    .deleteFrom('job_rows')
+    .where('job', 'not in', (select) => select.selectFrom('jobs').select('id'))
+    .execute();
+}
+
+async function* hashing(body: AsyncIterator<Uint8Array>, hasher: ReturnType<typeof createHash>) {
+  for (let next = await body.next(); next.done !== true; next = await body.next()) {
+    hasher.update(next.value);
+    yield next.value;
+  }
+}
+
+async function readRequest(lines: LineReader): Promise<(JobRequest & { agent: AgentId }) | Refusal> {
+  const line = await lines.next(limits.tokenBytes);
+  if (line === null) return refuse('request_invalid', 'expected the job as JSON on the first line, found nothing');
+  if (isRefusal(line)) return refuse('request_invalid', line.detail);
+  const value = readObject(line.text);
+  if (value === null)
+    return refuse('request_invalid', 'line 1: expected the job as a JSON object without duplicate keys');
+  const lossy = lossyInput(line.text);
+  if (lossy !== null)
+    return refuse('request_invalid', `inputs.${lossy}: this number would change on its way; give it as text`);
+  const parsed = jobRequestSchema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return refuse('request_invalid', `line 1: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+  }
+  const agent = agentIdSchema.safeParse(parsed.data.agent).data;
+  return agent === undefined
+    ? refuse('not_found', 'there is no agent of this name')
+    : { ...parsed.data, agent };
+}
+
+function lossyInput(text: string): string | null {
+  const value = parseJson(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || isRawNumber(value)) return null;
+  const { inputs } = value;
+  if (typeof inputs !== 'object' || inputs === null || isRawNumber(inputs)) return null;
+  return Object.entries(inputs).find(([, input]) => isRawNumber(input))?.[0] ?? null;
+}
+
+function readObject(text: string): object | null {
+  if (jsonFault(text, limits.jsonDepth) !== null) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function agentFault(agent: { revoked_at: number | null } | null, name: string): Refusal | null {
+  if (agent === null) return refuse('not_found', `there is no agent ${name}`);
+  return agent.revoked_at === null ? null : refuse('agent_revoked', `${name} was revoked and runs no jobs`);
+}
+
+/** Stores the rows and returns how many there are. No row at all means one empty row: the inputs need none. */
+async function storeRows(db: Queries, job: JobId, deps: IntakeDeps, lines: LineReader): Promise<number | Refusal> {
+  let total = 0;
+  let chunk = 0;
+  let rows: string[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    await insertChunk(deps.store, job, chunk, rows);
+    chunk += 1;
+    rows = [];
+    bytes = 0;
+  };
+  for (;;) {
+    const line = await lines.next(limits.rowBytes);
+    if (line === null) break;
+    if (isRefusal(line)) return line;
+    if (readObject(line.text) === null)
+      return refuse('row_malformed', `line ${line.number}: expected a JSON object without duplicate keys as row ${total}`);
+    if (total === limits.jobRows)
+      return refuse('request_invalid', `line ${line.number}: a job has at most ${limits.jobRows} rows; make several`);
+    if (rows.length === limits.chunkRows || bytes + line.bytes + 1 > limits.chunkBytes) await flush();
+    rows.push(line.text);
+    bytes += line.bytes + 1;
+    total += 1;
+  }
+  if (total === 0) rows.push('{}');
+  if (rows.length > 0) await flush();
+  return Math.max(total, 1);
+}
+
+async function insertChunk(store: Store, job: JobId, chunk: number, rows: readonly string[]): Promise<void> {
+  if (rows.length === 0) return;
+  await store.db
+    .insertInto('job_rows')
+    .values({
+      job,
+      chunk,
+      rows: rows.length,
+      digest: chunkDigest(nodeHashing, rows),
+      body: store.sealer.seal(job, `rows ${chunk}`, rows.join('\n')),
+    })
+    .execute();
+}
+
+function newJob(
+  deps: IntakeDeps,
+  request: JobRequest & { agent: AgentId },
+  { id, rows, sub }: { id: JobId; rows: number; sub: string },
+): JobRow {
+  const { sealer } = deps.store;
+  const nowMs = deps.now();
+  const state = queuedJob(chainStart(nodeHashing, id));
+  return {
+    id,
+    agent: request.agent,
+    connection: request.connection,
+    action: request.action,
+    sub,
+    inputs: sealer.seal(id, 'inputs', JSON.stringify(request.inputs)),
+    options: JSON.stringify(request.options ?? {}),
+    created_at: nowMs,
+    not_after: nowMs + (request.ttl_seconds ?? defaultTtlSeconds) * 1_000,
+    finished_at: null,
+    rows_total: rows,
+    wire_id: id,
+    token: null,
+    token_exp: null,
+    phase: state.phase,
+    token_digest: state.tokenDigest,
+    stored: state.stored,
+    head: state.head,
+    cancel_requested: 0,
+    refusal: null,
+    refusal_detail: null,
+    rows_ended: 0,
+    rows_failed: 0,
+    results_lost: 0,
+    finished_status: null,
+    outcomes: null,
+    statement: null,
+  };
+}
+
+/** A job whose token no frame could carry is refused now, not at dispatch. */
+function tokenFault(deps: IntakeDeps, job: JobRow, chunks: { rows: number; digest: Digest }[]): Refusal | null {
+  const claims = claimsOf(deps.store, deps.keys, job, chunks, Math.floor(job.created_at / 1_000));
+  const bytes = Math.ceil((Buffer.byteLength(JSON.stringify(claims)) * 4) / 3) + tokenOverheadBytes;
+  if (bytes <= limits.tokenBytes) return null;
+  return refuse(
+    'request_invalid',
+    `the signed job would have about ${bytes} bytes, the limit is ${limits.tokenBytes}; use fewer rows or shorter inputs`,
+  );
+}
+
+async function commit(
+  tx: Queries,
+  job: JobRow,
+  upload: { sub: string; idempotencyKey: string | null; digest: string },
+): Promise<Intake | Refusal> {
+  const { sub, idempotencyKey: key, digest } = upload;
+  if (key !== null) {
+    const known = await tx
+      .selectFrom('idempotency')
+      .selectAll()
+      .where('sub', '=', sub)
+      .where('key', '=', key)
+      .executeTakeFirst();
+    if (known !== undefined) return repeated(known, digest, await jobById(tx, known.job));
+    await tx
+      .insertInto('idempotency')
+      .values({ sub, key, body_digest: digest, job: job.id, created_at: job.created_at })
+      .execute();
+  }
+  const refused = agentFault(await agentById(tx, job.agent), job.agent);
+  if (refused !== null) return rollBack(refused.code, refused.detail);
+  await tx.insertInto('jobs').values(job).execute();
+  return { kind: 'created', job };
+}
+
+function repeated(known: { body_digest: string }, digest: string, job: JobRow | null): Intake | Refusal {
+  if (known.body_digest !== digest || job === null)
+    return refuse('idempotency_conflict', 'this Idempotency-Key was used with another body; use a new key');
+  return { kind: 'known', job };
+}
+
+function rollBack(code: ErrorCode, detail: string): Refusal {
+  return refuse(code, detail);
+}

@@ -1,0 +1,135 @@
+// Takes results frames into the store: the entries as the bytes that travelled, checked against the chain, together with the job's state, in one
+// transaction for all frames that have come. Acks go out after the commit, never before.
+import { type ControlPlaneJob, onResults } from '../protocol/control-plane-job.ts';
+import { chainAll } from '../protocol/digest-chain.ts';
+import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts';
+import type { JobId } from '../protocol/ids.ts';
+import { limits } from '../protocol/limits.ts';
+import { entrySchema, isRowEnd } from '../protocol/result-envelope.ts';
+import { nodeHashing } from './hashing-node.ts';
+import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
+import { speaking } from './store/agents.ts';
+import { type JobRow, jobByWireId, saveState, stateOf } from './store/jobs.ts';
+import type { Queries } from './store/store.ts';
+
+export interface ResultsFrame {
+  readonly frame: Extract<FrameToControlPlane, { type: 'results' }>;
+  readonly lines: readonly string[];
+}
+
+/** What an entry means for the job's counts. */
+interface EntryFacts {
+  readonly row: number;
+  readonly ended: boolean;
+  readonly failed: boolean;
+}
+
+/** Room around an envelope for its row and item numbers. */
+const entryOverheadBytes = 128;
+const failedOutcomes: ReadonlySet<string> = new Set(['failed', 'refused', 'unknown']);
+
+/** Stores the frames in order, up to the first that breaks the link. One outcome for each frame that was looked at. */
+export async function storeResults(context: SessionContext, frames: readonly ResultsFrame[]): Promise<FrameOutcome[]> {
+  const { store, link, watch, identity } = context;
+  const read = frames.map(({ lines }) => readEntries(lines));
+  const jobs = new Map<JobId, JobRow>();
+  const outcomes = await store.transaction(async (tx) => {
+    if ((await speaking(tx, identity.agent, identity.counter)) === null) return [stale];
+    const made: FrameOutcome[] = [];
+    for (const [index, item] of frames.entries()) {
+      const outcome = await storeFrame(context, tx, jobs, item, read[index] ?? null);
+      made.push(outcome);
+      if (outcome.kind === 'broken') break;
+    }
+    return made;
+  });
+  if (outcomes[0]?.kind === 'stale') return outcomes;
+  for (const job of jobs.values()) {
+    link.send({ type: 'results.ack', job: job.wire_id, sequence: job.stored, head: job.head });
+    watch.notify(job.id);
+  }
+  return outcomes;
+}
+
+async function storeFrame(
+  context: SessionContext,
+  tx: Queries,
+  jobs: Map<JobId, JobRow>,
+  { frame, lines }: ResultsFrame,
+  entries: readonly EntryFacts[] | null,
+): Promise<FrameOutcome> {
+  const { identity, now, emit } = context;
+  if (entries === null) return { kind: 'bad', code: 'frame_malformed' };
+  const job = jobs.get(frame.job) ?? (await jobByWireId(tx, identity.agent, frame.job));
+  if (job === null) return unknownJob;
+  if (entries.some(({ row }) => row >= job.rows_total)) return { kind: 'bad', code: 'frame_malformed' };
+  const facts = {
+    firstSequence: frame.first_sequence,
+    count: lines.length,
+    head: frame.head,
+    afterLoss: frame.after_loss,
+  };
+  const decision = onResults(stateOf(job), facts, (head, skip) => chainAll(nodeHashing, head, lines.slice(skip)));
+  if (decision.kind === 'broken') return decision;
+  if (decision.kind === 'known') {
+    jobs.set(frame.job, job);
+    return done;
+  }
+  const { next, skip, lost } = decision;
+  if (lost > 0) emit('results.lost', { job: job.id, agent: identity.agent, count: lost });
+  await insertEntries(context, tx, job, frame.first_sequence + skip, lines.slice(skip));
+  jobs.set(frame.job, await saveCounts(tx, job, next, { entries: entries.slice(skip), lost, nowMs: now() }));
+  return done;
+}
+
+async function insertEntries(
+  { store }: SessionContext,
+  tx: Queries,
+  job: JobRow,
+  first: number,
+  lines: readonly string[],
+): Promise<void> {
+  const values = lines.map((line, index) => ({
+    job: job.id,
+    sequence: first + index,
+    line: store.sealer.seal(job.id, `result ${first + index}`, line),
+  }));
+  await tx.insertInto('results').values(values).execute();
+}
+
+async function saveCounts(
+  tx: Queries,
+  job: JobRow,
+  next: ControlPlaneJob,
+  made: { entries: readonly EntryFacts[]; lost: number; nowMs: number },
+): Promise<JobRow> {
+  const counts = {
+    rows_ended: job.rows_ended + made.entries.filter(({ ended }) => ended).length,
+    rows_failed: job.rows_failed + made.entries.filter(({ failed }) => failed).length,
+    results_lost: job.results_lost + made.lost,
+  };
+  await saveState(tx, job, next, { ...counts, nowMs: made.nowMs });
+  return { ...job, ...counts, phase: next.phase, stored: next.stored, head: next.head };
+}
+
+/** Null when the frame's body is over a limit or a line is no entry. A carriage return would end a line for readers of an event stream. */
+function readEntries(lines: readonly string[]): EntryFacts[] | null {
+  if (lines.length === 0 || lines.length > limits.resultsEntries) return null;
+  const facts: EntryFacts[] = [];
+  for (const line of lines) {
+    if (line.length > limits.envelopeBytes + entryOverheadBytes || line.includes('\r')) return null;
+    const entry = entrySchema.safeParse(parsed(line)).data;
+    if (entry === undefined) return null;
+    const outcome = isRowEnd(entry) ? entry.row_end.outcome : null;
+    facts.push({ row: entry.row, ended: outcome !== null, failed: outcome !== null && failedOutcomes.has(outcome) });
+  }
+  return facts;
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

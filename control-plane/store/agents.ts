@@ -1,0 +1,148 @@
+// Queries about agents. The session counter is the fence: it only changes by the conditional updates of this file.
+import type { Selectable } from 'kysely';
+import { speaks } from '../../protocol/session.ts';
+import { type AgentId, type KeyId, agentIdSchema } from '../../protocol/ids.ts';
+import { type PublicKey, publicKeySchema } from '../../protocol/jws.ts';
+import type { ConnectionView } from '../../protocol/frames-to-control-plane.ts';
+import type { Queries } from './store.ts';
+import type { AgentsTable } from './tables.ts';
+
+export type AgentRow = Selectable<AgentsTable>;
+
+export async function agentById(db: Queries, id: string): Promise<AgentRow | null> {
+  const parsed = agentIdSchema.safeParse(id);
+  if (!parsed.success) return null;
+  return (await db.selectFrom('agents').selectAll().where('id', '=', parsed.data).executeTakeFirst()) ?? null;
+}
+
+export async function agentByKey(db: Queries, keyId: KeyId): Promise<AgentRow | null> {
+  return (await db.selectFrom('agents').selectAll().where('key_id', '=', keyId).executeTakeFirst()) ?? null;
+}
+
+export function publicKeyOf(agent: AgentRow): PublicKey | null {
+  return agent.public_key === null ? null : publicKeySchema.parse(JSON.parse(agent.public_key));
+}
+
+/** False when an agent of this name exists. */
+export async function insertAgent(db: Queries, id: AgentId, nowMs: number): Promise<boolean> {
+  const made = await db
+    .insertInto('agents')
+    .values({
+      id,
+      created_at: nowMs,
+      public_key: null,
+      key_id: null,
+      paired_at: null,
+      revoked_at: null,
+      last_seen_at: null,
+      session_counter: 0,
+      conflict_counter: null,
+      version: null,
+      connections: '[]',
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return made !== undefined;
+}
+
+/**
+ * Takes a session if, in this one statement, its counter is larger than the stored one, its key is the agent's and the agent is not revoked.
+ * The condition is `admitSession` of the protocol, said to the database.
+ */
+export async function admit(
+  db: Queries,
+  session: { agent: AgentId; keyId: KeyId; counter: number; nowMs: number },
+): Promise<boolean> {
+  const admitted = await db
+    .updateTable('agents')
+    .set({ session_counter: session.counter, last_seen_at: session.nowMs })
+    .where('id', '=', session.agent)
+    .where('key_id', '=', session.keyId)
+    .where('session_counter', '<', session.counter)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst();
+  return admitted !== undefined;
+}
+
+/** Marks a cloned or rolled-back identity. Only while the counter still is not larger: a later session may have come meanwhile. */
+export async function markConflict(db: Queries, agent: AgentId, keyId: KeyId, counter: number): Promise<void> {
+  await db
+    .updateTable('agents')
+    .set({ conflict_counter: counter })
+    .where('id', '=', agent)
+    .where('key_id', '=', keyId)
+    .where('session_counter', '>=', counter)
+    .execute();
+}
+
+/**
+ * The operator found the identity good. The counter goes back to just under the refused one, so that the host it came from is taken again
+ * (its counter or a larger one, once); a clone that goes on beside it makes the next conflict.
+ */
+export async function clearConflict(db: Queries, agent: AgentRow): Promise<void> {
+  if (agent.conflict_counter === null) return;
+  await db
+    .updateTable('agents')
+    .set({ conflict_counter: null, session_counter: Math.min(agent.session_counter, agent.conflict_counter - 1) })
+    .where('id', '=', agent.id)
+    .execute();
+}
+
+/** The agent, if the session with this counter still speaks for it. Asked in the transaction of every write that a frame causes. */
+export async function speaking(tx: Queries, agent: AgentId, counter: number): Promise<AgentRow | null> {
+  const row = await agentById(tx, agent);
+  if (row === null || row.revoked_at !== null || !speaks(row.session_counter, counter)) return null;
+  return row;
+}
+
+export async function saveHello(
+  tx: Queries,
+  agent: AgentId,
+  hello: { version: string; connections: readonly ConnectionView[]; nowMs: number },
+): Promise<void> {
+  await tx
+    .updateTable('agents')
+    .set({
+      version: hello.version,
+      connections: JSON.stringify(hello.connections),
+      last_seen_at: hello.nowMs,
+    })
+    .where('id', '=', agent)
+    .execute();
+}
+
+export async function saveSeen(db: Queries, agent: AgentId, nowMs: number): Promise<void> {
+  await db.updateTable('agents').set({ last_seen_at: nowMs }).where('id', '=', agent).execute();
+}
+
+export async function revoke(db: Queries, agent: AgentId, nowMs: number): Promise<void> {
+  await db
+    .updateTable('agents')
+    .set({ revoked_at: nowMs })
+    .where('id', '=', agent)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await db.deleteFrom('pairing_codes').where('agent', '=', agent).execute();
+}
+
+/** A new key starts a new counter; the same key keeps its own, so that its old session tokens stay dead. */
+export async function savePairing(
+  tx: Queries,
+  agent: AgentRow,
+  pairing: { keyId: KeyId; key: PublicKey; nowMs: number },
+): Promise<void> {
+  const fresh = agent.key_id === pairing.keyId ? {} : { session_counter: 0, conflict_counter: null };
+  await tx
+    .updateTable('agents')
+    .set({
+      public_key: JSON.stringify(pairing.key),
+      key_id: pairing.keyId,
+      paired_at: pairing.nowMs,
+      revoked_at: null,
+      ...fresh,
+    })
+    .where('id', '=', agent.id)
+    .execute();
+}

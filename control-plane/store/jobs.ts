@@ -1,0 +1,111 @@
+// Queries about jobs. What a job may become is decided by protocol/control-plane-job.ts; here `next` is only written down.
+import type { Selectable } from 'kysely';
+import { type ControlPlaneJob, isOpen } from '../../protocol/control-plane-job.ts';
+import type { AgentId, Digest, JobId } from '../../protocol/ids.ts';
+import { jobIdSchema } from '../../protocol/ids.ts';
+import type { Queries } from './store.ts';
+import type { JobsTable } from './tables.ts';
+
+export type JobRow = Selectable<JobsTable>;
+
+export function stateOf(job: JobRow): ControlPlaneJob {
+  return {
+    phase: job.phase,
+    tokenDigest: job.token_digest,
+    stored: job.stored,
+    head: job.head,
+    cancelRequested: job.cancel_requested === 1,
+    refusal: job.refusal,
+  };
+}
+
+export async function jobById(db: Queries, id: string): Promise<JobRow | null> {
+  const parsed = jobIdSchema.safeParse(id);
+  if (!parsed.success) return null;
+  return (await db.selectFrom('jobs').selectAll().where('id', '=', parsed.data).executeTakeFirst()) ?? null;
+}
+
+/** By the id inside the token, and only for the agent it was made for: no agent reaches another's job. */
+export async function jobByWireId(db: Queries, agent: AgentId, wireId: JobId): Promise<JobRow | null> {
+  const query = db.selectFrom('jobs').selectAll().where('wire_id', '=', wireId).where('agent', '=', agent);
+  return (await query.executeTakeFirst()) ?? null;
+}
+
+export async function jobByTokenDigest(db: Queries, agent: AgentId, digest: Digest): Promise<JobRow | null> {
+  const query = db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('agent', '=', agent)
+    .where('phase', '=', 'sent')
+    .where('token_digest', '=', digest);
+  return (await query.executeTakeFirst()) ?? null;
+}
+
+/** Sent or accepted: what a live session owes something to. Oldest first. */
+export function unfinishedJobs(db: Queries, agent: AgentId): Promise<JobRow[]> {
+  return db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('agent', '=', agent)
+    .where('phase', 'in', ['sent', 'accepted'])
+    .orderBy('id')
+    .execute();
+}
+
+export async function countUnfinished(db: Queries, agent: AgentId): Promise<number> {
+  const found = await db
+    .selectFrom('jobs')
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .where('agent', '=', agent)
+    .where('phase', 'in', ['sent', 'accepted'])
+    .executeTakeFirstOrThrow();
+  return Number(found.count);
+}
+
+export async function nextQueued(db: Queries, agent: AgentId): Promise<JobRow | null> {
+  const query = db
+    .selectFrom('jobs')
+    .selectAll()
+    .where('agent', '=', agent)
+    .where('phase', '=', 'queued')
+    .orderBy('id')
+    .limit(1);
+  return (await query.executeTakeFirst()) ?? null;
+}
+
+type Extra = Partial<Omit<JobsTable, 'id' | 'agent'>>;
+
+/** Writes the state after a decision. A job that ended needs its rows and its token no more: they are dropped with the same commit. */
+export async function saveState(
+  tx: Queries,
+  job: JobRow,
+  next: ControlPlaneJob,
+  extra: Extra & { nowMs: number },
+): Promise<void> {
+  const { nowMs, ...columns } = extra;
+  const ended = !isOpen(next);
+  await tx
+    .updateTable('jobs')
+    .set({
+      ...columns,
+      phase: next.phase,
+      token_digest: next.tokenDigest,
+      stored: next.stored,
+      head: next.head,
+      cancel_requested: next.cancelRequested ? 1 : 0,
+      refusal: next.refusal,
+      ...(ended ? { finished_at: job.finished_at ?? nowMs, token: null } : {}),
+    })
+    .where('id', '=', job.id)
+    .execute();
+  if (ended) await tx.deleteFrom('job_rows').where('job', '=', job.id).execute();
+}
+
+export function jobChunks(db: Queries, job: JobId): Promise<{ rows: number; digest: Digest }[]> {
+  return db.selectFrom('job_rows').select(['rows', 'digest']).where('job', '=', job).orderBy('chunk').execute();
+}
+
+export async function chunkBody(db: Queries, job: JobId, chunk: number): Promise<Uint8Array | null> {
+  const query = db.selectFrom('job_rows').select('body').where('job', '=', job).where('chunk', '=', chunk);
+  return (await query.executeTakeFirst())?.body ?? null;
+}

@@ -1,0 +1,58 @@
+// A state directory for one test: opens journals in it, copies and changes it, and removes everything at the end.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { openJournal, type OpenedJournal } from '../../agent/io/journal-sqlite.ts';
+import type { Journal } from '../../agent/job/journal.ts';
+import { isRefusal, type Refusal } from '../../protocol/error-codes.ts';
+
+export const journalKey = new Uint8Array(32).fill(7);
+
+export class JournalDirectory {
+  readonly #root = mkdtempSync(join(tmpdir(), 'iam-agent-journal-'));
+  readonly path: string;
+  #copies = 0;
+  readonly #opened: Journal[] = [];
+
+  constructor() {
+    this.path = join(this.#root, 'state');
+  }
+
+  async tryOpen(path = this.path, key = journalKey): Promise<OpenedJournal | Refusal> {
+    const opened = await openJournal({ directory: path, key, hashing: nodeHashing, now: () => 5_000 });
+    if (!isRefusal(opened)) this.#opened.push(opened.journal);
+    return opened;
+  }
+
+  async open(path = this.path): Promise<OpenedJournal> {
+    const opened = await this.tryOpen(path);
+    if (isRefusal(opened)) throw new Error(`${opened.code}: ${opened.detail}`);
+    return opened;
+  }
+
+  /** A copy as a crash would leave it. Made by another process: reading the open file in this one would drop its lock. */
+  copy(from = this.path): string {
+    this.#copies += 1;
+    const to = join(this.#root, `copy-${this.#copies}`);
+    execFileSync('cp', ['-r', from, to]);
+    return to;
+  }
+
+  /** Changes a closed journal behind its back. */
+  tamper(path: string, change: (database: DatabaseSync) => void): void {
+    const database = new DatabaseSync(join(path, 'journal.db'), { enableForeignKeyConstraints: false });
+    try {
+      change(database);
+    } finally {
+      database.close();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const journal of this.#opened) await journal.close();
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
