@@ -1,7 +1,7 @@
 // `POST /jobs`: the first line is the job, every further line a row. Rows go to the store chunk by chunk as they come, so memory does not grow
 // with them; the job itself appears with the last commit, and until then nobody can see its rows.
 import { createHash } from 'node:crypto';
-import { type ErrorCode, type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
+import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
 import { queuedJob } from '../protocol/control-plane-job.ts';
 import { chainStart, chunkDigest } from '../protocol/digest-chain.ts';
 import type { AgentId, Digest, JobId } from '../protocol/ids.ts';
@@ -49,7 +49,7 @@ export async function takeJob(deps: IntakeDeps, upload: JobUpload): Promise<Inta
   const id = deps.newJobId();
   let kept = false;
   try {
-    const rows = await storeRows(deps.store.db, id, deps, lines);
+    const rows = await storeRows(deps.store, id, lines);
     if (isRefusal(rows)) return rows;
     const job = newJob(deps, request, { id, rows, sub: upload.sub });
     const tooLarge = tokenFault(deps, job, await jobChunks(deps.store.db, id));
@@ -123,13 +123,13 @@ function agentFault(agent: { revoked_at: number | null } | null, name: string): 
 }
 
 /** Stores the rows and returns how many there are. No row at all means one empty row: the inputs need none. */
-async function storeRows(db: Queries, job: JobId, deps: IntakeDeps, lines: LineReader): Promise<number | Refusal> {
+async function storeRows(store: Store, job: JobId, lines: LineReader): Promise<number | Refusal> {
   let total = 0;
   let chunk = 0;
   let rows: string[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
-    await insertChunk(deps.store, job, chunk, rows);
+    await insertChunk(store, job, chunk, rows);
     chunk += 1;
     rows = [];
     bytes = 0;
@@ -230,14 +230,16 @@ async function commit(
       .where('key', '=', key)
       .executeTakeFirst();
     if (known !== undefined) return repeated(known, digest, await jobById(tx, known.job));
+  }
+  const refused = agentFault(await agentById(tx, job.agent), job.agent);
+  if (refused !== null) return refused;
+  await tx.insertInto('jobs').values(job).execute();
+  if (key !== null) {
     await tx
       .insertInto('idempotency')
       .values({ sub, key, body_digest: digest, job: job.id, created_at: job.created_at })
       .execute();
   }
-  const refused = agentFault(await agentById(tx, job.agent), job.agent);
-  if (refused !== null) return rollBack(refused.code, refused.detail);
-  await tx.insertInto('jobs').values(job).execute();
   return { kind: 'created', job };
 }
 
@@ -245,8 +247,4 @@ function repeated(known: { body_digest: string }, digest: string, job: JobRow | 
   if (known.body_digest !== digest || job === null)
     return refuse('idempotency_conflict', 'this Idempotency-Key was used with another body; use a new key');
   return { kind: 'known', job };
-}
-
-function rollBack(code: ErrorCode, detail: string): Refusal {
-  return refuse(code, detail);
 }

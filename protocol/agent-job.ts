@@ -139,7 +139,8 @@ export function onAck(
 }
 
 export type WelcomeDecision =
-  | { readonly kind: 'unknown'; readonly next: 'quarantined_without_record' }
+  /** The host lost its record; `next` is kept in its place, so that neither a late token nor a cancel makes the job run or finish. */
+  | { readonly kind: 'unknown'; readonly next: AgentJob }
   | { readonly kind: 'quarantine'; readonly next: AgentJob }
   | { readonly kind: 'nothing' }
   /** `lost`: the control plane asks for entries that it had acknowledged; what is still here goes again. */
@@ -161,7 +162,7 @@ export function onWelcome(
   headAt: (sequence: number) => Digest | undefined,
 ): WelcomeDecision {
   if (job === undefined)
-    return stored === undefined ? { kind: 'nothing' } : { kind: 'unknown', next: 'quarantined_without_record' };
+    return stored === undefined ? { kind: 'nothing' } : { kind: 'unknown', next: lostRecord(stored.head) };
   if (job.phase === 'quarantined' && stored !== undefined) return { kind: 'quarantine', next: job };
   // A closed job that is still open over there: a control plane that lost its newest results asks again.
   if (!holdsResults(job) && !(job.phase === 'closed' && stored !== undefined)) return { kind: 'nothing' };
@@ -181,8 +182,7 @@ export function onCancel(
   chainStart: Digest,
 ): { next: AgentJob; replies: readonly AgentReply[] } {
   if (job === undefined) {
-    const none = { digest: chainStart, rows: 0, chunks: 0, chainStart };
-    const tombstone: AgentJob = { ...acceptJob(none), tokenDigest: null, cancelled: true };
+    const tombstone: AgentJob = { ...withoutToken(chainStart), cancelled: true };
     return { next: tombstone, replies: presentState(tombstone) };
   }
   if (job.phase === 'accepted') return { next: { ...job, cancelled: true }, replies: [] };
@@ -202,6 +202,15 @@ export function mayRun(job: AgentJob): boolean {
 
 function holdsResults(job: AgentJob): boolean {
   return job.phase === 'accepted' || job.phase === 'finished';
+}
+
+/** A job whose token is not on the host has no rows, so it counts as finished. */
+function withoutToken(head: Digest): AgentJob {
+  return { ...acceptJob({ digest: head, rows: 0, chunks: 0, chainStart: head }), tokenDigest: null };
+}
+
+function lostRecord(head: Digest): AgentJob {
+  return quarantine(withoutToken(head));
 }
 
 function quarantine(job: AgentJob): AgentJob {

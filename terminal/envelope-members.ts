@@ -5,9 +5,9 @@ import { isObject, type JsonObject } from './read-entry.ts';
 
 const failureMembers: ReadonlySet<string> = new Set(['error', 'has_error', 'error_code']);
 
-/** A member of AWS's that has the name of one of ours is shown with `_` before it, so that neither hides the other. */
+/** A member of AWS's that has the name of one of ours gets one more `_` before it: no two names become one. */
 export function memberName(name: string, ours: ReadonlySet<string>): string {
-  return ours.has(name) ? memberName(`_${name}`, ours) : name;
+  return ours.has(name.replace(/^_+/, '')) ? `_${name}` : name;
 }
 
 /**

@@ -8,14 +8,12 @@ import { exitCodeHelp, type ExitCode } from '../../terminal/exit-codes.ts';
 import { type Failure, failure, isFailure, refusalFailure } from '../../terminal/fail.ts';
 import { action } from '../../terminal/program.ts';
 import { type Terminal, writeText } from '../../terminal/terminal.ts';
-import { visibleLines } from '../../terminal/visible-text.ts';
 import type { AgentConfig } from '../config/load-config.ts';
-import { type ConfigProblems, formatProblems } from '../config/problem.ts';
 import type { Connection } from '../connection.ts';
 import { compileTemplate, renderTemplate, type Scope } from '../template/template.ts';
 
-/** Reads the configuration that this process was told to use. */
-export type ConfigLoader = () => Promise<AgentConfig | ConfigProblems>;
+/** Reads the configuration that this command was told to use. */
+export type ConfigLoader = (command: Command) => Promise<AgentConfig | Failure>;
 
 interface Options {
   readonly row: string;
@@ -31,30 +29,28 @@ Examples:
 ${exitCodeHelp(['ok', 'usage', 'bad_data', 'configuration'])}`;
 
 export function renderCommand(terminal: Terminal, loadConfig: ConfigLoader): Command {
-  return new Command('render')
+  const command = new Command('render')
     .description('Print what a template gives for a row')
     .argument('<template>', "template, for example '{{ user|lower }}'")
     .option('--row <json>', 'the row: a JSON object of columns', '{}')
     .option('--connection <label>', "use this connection's reference values")
-    .addHelpText('after', help)
-    .action(
-      action(terminal, (template: string, options: Options) => render(terminal, loadConfig, { template, options })),
-    );
+    .addHelpText('after', help);
+  return command.action(
+    action(terminal, (template: string, options: Options) =>
+      render(terminal, () => loadConfig(command), { template, options }),
+    ),
+  );
 }
 
 async function render(
   terminal: Terminal,
-  loadConfig: ConfigLoader,
+  loadConfig: () => Promise<AgentConfig | Failure>,
   { template, options }: { readonly template: string; readonly options: Options },
 ): Promise<ExitCode | Failure> {
   const row = parseRow(options.row);
   if (isRefusal(row)) return refusalFailure(row, 'bad_data', 'for example --row \'{"user": "alice"}\'');
   const known = options.connection === undefined ? noReferences : await referencesOf(options.connection, loadConfig);
   if (isFailure(known)) return known;
-  if ('kind' in known) {
-    await writeText(terminal.stderr, visibleLines(formatProblems(known)));
-    return 'configuration';
-  }
   const compiled = compileTemplate(template);
   const text = isRefusal(compiled) ? compiled : renderTemplate(compiled, { row, ...known });
   if (isRefusal(text)) return refusalFailure(text, 'bad_data', helpFor(text, options));
@@ -64,9 +60,12 @@ async function render(
 
 const noReferences: References = { references: {}, secretNames: new Set() };
 
-async function referencesOf(label: string, loadConfig: ConfigLoader): Promise<References | ConfigProblems | Failure> {
+async function referencesOf(
+  label: string,
+  loadConfig: () => Promise<AgentConfig | Failure>,
+): Promise<References | Failure> {
   const config = await loadConfig();
-  if (config.kind === 'config_problems') return config;
+  if (isFailure(config)) return config;
   const connection = config.connections.find((one) => one.label === label);
   if (connection !== undefined) return scopeOf(connection);
   const labels = config.connections.map((one) => one.label).join(', ');

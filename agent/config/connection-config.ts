@@ -104,7 +104,7 @@ function callLimits(file: ConnectionFile['limits'], at: KeyPath, findings: Findi
   findings.problem(
     [...at, 'max_calls_per_second'],
     expected,
-    `${maxCallsPerSecond}`,
+    `the number ${maxCallsPerSecond}`,
     'raise it, or lower calls_per_second',
   );
   return null;

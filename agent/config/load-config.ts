@@ -9,7 +9,6 @@ import { buildConnection } from './connection-config.ts';
 import { Findings, isLoopback, proxyRule, type WarningKind } from './findings.ts';
 import type { ConfigProblem, ConfigProblems } from './problem.ts';
 import { maxConfigBytes, readYaml, type YamlFile } from './read-yaml.ts';
-import { kindOf } from './reference-values.ts';
 import {
   type ConfigFile,
   configSchema,
@@ -46,6 +45,9 @@ export interface AgentConfig {
   readonly warnings: readonly ConfigWarning[];
 }
 
+/** More than anybody mends in one go. */
+const maxProblems = 100;
+
 type Found = Omit<ConfigProblem, 'file'>;
 
 export async function loadConfig(path: string): Promise<AgentConfig | ConfigProblems> {
@@ -53,7 +55,10 @@ export async function loadConfig(path: string): Promise<AgentConfig | ConfigProb
   const failed = (problems: readonly Found[]): ConfigProblems => ({
     kind: 'config_problems',
     file,
-    problems: problems.map((problem) => ({ ...problem, file })).sort((a, b) => a.line - b.line || a.column - b.column),
+    problems: problems
+      .map((problem) => ({ ...problem, file }))
+      .sort((a, b) => a.line - b.line || a.column - b.column)
+      .slice(0, maxProblems),
   });
   const read = await readFileText(file);
   if (read.kind === 'problem') return failed([read.problem]);
@@ -143,7 +148,7 @@ async function checkConnections(
     if (labels.has(label))
       findings.problem([...at, 'label'], 'every label once', `a second ${label}`, 'rename one of the two');
     labels.add(label);
-    inlineSecret ||= reference_values.some((entry) => entry.value !== undefined && kindOf(entry) === 'password');
+    inlineSecret ||= reference_values.some((entry) => entry.value !== undefined && entry.kind === 'password');
     const connection = await buildConnection(parsed.data, at, controlPlane ?? {}, findings);
     if (connection !== null) built.push(connection);
   }

@@ -35,9 +35,12 @@ export function readYaml(text: string): YamlFile | { readonly kind: 'problems'; 
     document = parseDocument(text, {
       lineCounter: counter,
       prettyErrors: false,
-      uniqueKeys: true,
+      // Its own check takes quadratic time; ours is below.
+      uniqueKeys: false,
+      resolveKnownTags: false,
       merge: false,
-      logLevel: 'silent',
+      // Not 'silent': that would also hide a second document. Nothing is printed either way.
+      logLevel: 'error',
     });
   } catch (error) {
     // A nesting that overflows the parser's stack.
@@ -66,6 +69,8 @@ function convert(root: unknown, at: (offset: number) => Place): ReturnType<typeo
     if (!isScalar(key) || typeof key.value !== 'string')
       return report(key, path, 'keys that are plain names', 'a key of another kind', 'write the key as text');
     const inside = [...path, key.value];
+    if (Object.hasOwn(into, key.value))
+      return report(key, inside, 'every key once', 'a key that stands twice', 'remove one of the two');
     places.set(JSON.stringify(inside), placeOf(key));
     const converted = value === null ? null : visit(value, inside);
     Object.defineProperty(into, key.value, { value: converted, enumerable: true, configurable: true, writable: true });
@@ -116,11 +121,10 @@ function single(expected: string, found: string, remedy: string): ReturnType<typ
 }
 
 const syntaxHelp: Readonly<Record<string, readonly [expected: string, found: string, remedy: string]>> = {
-  DUPLICATE_KEY: ['every key once', 'a key that stands twice in one mapping', 'remove one of the two'],
   TAB_AS_INDENT: ['spaces at the start of a line', 'a tab', 'replace tabs by spaces'],
   BAD_INDENT: [
-    'lines of one mapping or list at the same indent',
-    'another indent',
+    'lines of one mapping or list at the same indent, and closed brackets',
+    'another indent, or a bracket that is not closed',
     'align this line with its neighbours',
   ],
   MULTIPLE_DOCS: ['one YAML document', 'a second one (after ---)', 'remove everything from the second --- on'],

@@ -38,7 +38,7 @@ export async function readReferenceValues(
   return findings.problems.length > before ? null : values;
 }
 
-export function kindOf(entry: Entry): ReferenceValue['kind'] {
+function kindOf(entry: Entry): ReferenceValue['kind'] {
   return entry.kind ?? (entry.value_file === undefined ? 'text' : 'password');
 }
 

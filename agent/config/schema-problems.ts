@@ -5,26 +5,34 @@ import type { YamlFile } from './read-yaml.ts';
 
 type Found = Omit<ConfigProblem, 'file'>;
 
+/** A file of nonsense has no use for a sentence about each of its keys. */
+const maxUnknownKeys = 50;
+
 export function schemaProblems(schema: z.ZodType, yaml: YamlFile, issues: readonly z.core.$ZodIssue[]): Found[] {
-  const problems = issues.flatMap((issue) => {
+  const problems = new Map<string, Found>();
+  for (const issue of issues) {
     const path = issue.path.filter((step) => typeof step !== 'symbol');
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(schema, yaml, [...path, key]));
-    const value = valueAt(yaml.value, path);
-    const missing = value === undefined;
-    return {
-      code: 'configuration_invalid' as const,
-      ...yaml.place(path),
-      key: keyText(path),
-      expected: issue.message,
-      found: missing ? 'nothing: the key is missing' : describe(value, path),
-      remedy: missing ? `add the key ${String(path.at(-1))}` : 'correct the value',
-    };
-  });
-  // A number can break two rules of one sentence.
-  return problems.filter(
-    ({ key, expected }, index) =>
-      problems.findIndex((other) => other.key === key && other.expected === expected) === index,
-  );
+    const found =
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.slice(0, maxUnknownKeys).map((key) => unknownKey(schema, yaml, [...path, key]))
+        : [wrongValue(yaml, path, issue.message)];
+    // A number can break two rules of one sentence.
+    for (const problem of found) problems.set(JSON.stringify([problem.key, problem.expected]), problem);
+  }
+  return [...problems.values()];
+}
+
+function wrongValue(yaml: YamlFile, path: KeyPath, expected: string): Found {
+  const value = valueAt(yaml.value, path);
+  const missing = value === undefined;
+  return {
+    code: 'configuration_invalid',
+    ...yaml.place(path),
+    key: keyText(path),
+    expected,
+    found: missing ? 'nothing: the key is missing' : describe(value, path),
+    remedy: missing ? `add the key ${String(path.at(-1))}` : 'correct the value',
+  };
 }
 
 function unknownKey(schema: z.ZodType, yaml: YamlFile, path: KeyPath): Found {
@@ -58,7 +66,7 @@ export function describe(value: unknown, path: KeyPath): string {
 
 /** User and password of an address are not shown. */
 export function withoutUserInfo(address: string): string {
-  return address.replace(/\/\/[^/]*@/, '//…@');
+  return address.replace(/\/\/.*@/s, '//…@');
 }
 
 function valueAt(value: unknown, path: KeyPath): unknown {

@@ -1,9 +1,10 @@
 // From the inputs of a job to the parameters of one call. Refuses what boto3 refuses, in botocore's words, and two things more: a required
 // input that renders to nothing (AWS would act on the caller's own user) and a text outside a select. Names and ARNs are AWS's to judge.
 import { isRefusal, refuse, type Refusal } from '../../protocol/error-codes.ts';
-import { isRawNumber, type Json } from '../../protocol/json.ts';
+import type { Json } from '../../protocol/json.ts';
 import type { Action, ActionInput } from './catalogue.ts';
 import { parameterErrorText } from './errors.ts';
+import { pythonText, pythonType } from './python-text.ts';
 
 /** One call, checked. Made only here. */
 export interface PreparedCall {
@@ -92,28 +93,6 @@ export function matchInputs(action: Action, names: readonly string[]): ReadonlyM
 
 function isBlank(value: Json | undefined): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
-}
-
-// botocore prints values and types as Python does.
-function pythonType(value: Json): string {
-  if (value === null) return "<class 'NoneType'>";
-  if (typeof value === 'boolean') return "<class 'bool'>";
-  if (typeof value === 'number') return Number.isInteger(value) ? "<class 'int'>" : "<class 'float'>";
-  if (typeof value === 'string') return "<class 'str'>";
-  if (isRawNumber(value)) return /^-?\d+$/.test(value.rawJSON) ? "<class 'int'>" : "<class 'float'>";
-  return Array.isArray(value) ? "<class 'list'>" : "<class 'dict'>";
-}
-
-function pythonText(value: Json): string {
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'string') return `'${value.replaceAll('\\', '\\\\').replaceAll("'", String.raw`\'`)}'`;
-  if (typeof value === 'number') return String(value);
-  if (isRawNumber(value)) return value.rawJSON;
-  if (Array.isArray(value)) return `[${value.map(pythonText).join(', ')}]`;
-  return `{${Object.entries(value)
-    .map(([key, inner]) => `${pythonText(key)}: ${pythonText(inner)}`)
-    .join(', ')}}`;
 }
 
 type Checked =

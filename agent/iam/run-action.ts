@@ -8,6 +8,7 @@ import { decodeAnswer, type JsonObject } from './decode.ts';
 import { answerFailure, type CallFailure, failureEnvelope, missingAnswerFailure } from './errors.ts';
 import type { CallRequest, IamCaller } from './iam-caller.ts';
 import type { PreparedCall } from './inputs.ts';
+import { pythonText } from './python-text.ts';
 
 export interface ActionPage {
   readonly envelopes: readonly Envelope[];
@@ -91,8 +92,7 @@ function nextOf(result: JsonObject, marker: string | null): Next {
   }
   if (next === marker) {
     // botocore's text.
-    const shown = next.replaceAll('\\', '\\\\').replaceAll("'", String.raw`\'`);
-    const text = `Error during pagination: The same next token was received twice: {'Marker': '${shown}'}`;
+    const text = `Error during pagination: The same next token was received twice: {'Marker': ${pythonText(next)}}`;
     return { kind: 'fault', text };
   }
   return { kind: 'marker', marker: next };

@@ -101,7 +101,10 @@ class Reader {
   #markup(): void {
     const rest = this.#source;
     if (rest.startsWith('<!--', this.#at)) {
-      this.#skip('<!--', '-->', 'a comment');
+      // Two hyphens end a comment, so the first two must be followed by its last character.
+      this.#skip('<!--', '--', 'a comment');
+      if (rest[this.#at] !== '>') throw new Fault('two hyphens inside a comment');
+      this.#at += 1;
     } else if (rest.startsWith('<![CDATA[', this.#at)) {
       const start = this.#at + '<![CDATA['.length;
       this.#skip('<![CDATA[', ']]>', 'a CDATA section');

@@ -17,3 +17,9 @@ export class JournalError extends Error {
     this.kind = kind;
   }
 }
+
+/** What reading a damaged value gives: our own finding, or an integer that no number holds, which node:sqlite throws for. */
+export function isDamage(error: unknown): error is Error {
+  if (error instanceof JournalError) return error.kind === 'damaged';
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE';
+}

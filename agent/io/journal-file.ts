@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { refuse, type Refusal } from '../../protocol/error-codes.ts';
 import { textOf } from './journal-columns.ts';
+import { JournalError } from './journal-error.ts';
 
 const fileName = 'journal.db';
 const holderName = 'journal.pid';
@@ -50,7 +51,7 @@ export function openFile(directory: string): DatabaseSync {
     // Only a hint for the refusal that a second process gets.
     writeFileSync(join(directory, holderName), `${process.pid}\n`, { mode: 0o600 });
     const fault = textOf(database.prepare('PRAGMA quick_check(1)').get(), 'quick_check');
-    if (fault !== 'ok') throw new Error(fault);
+    if (fault !== 'ok') throw new JournalError('damaged', fault);
     return database;
   } catch (error) {
     database.close();

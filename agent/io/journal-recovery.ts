@@ -10,7 +10,7 @@ import type { Hashing } from '../../protocol/hashing.ts';
 import { jobIdSchema, type JobId } from '../../protocol/ids.ts';
 import type { StoredJob } from '../job/journal.ts';
 import { integerOf } from './journal-columns.ts';
-import { JournalError } from './journal-error.ts';
+import { isDamage, JournalError } from './journal-error.ts';
 import type { JournalReader } from './journal-read.ts';
 
 /** How much is looked at in one turn of the event loop. */
@@ -71,7 +71,7 @@ async function examine(id: JobId, ahead: boolean, ports: RecoveryPorts): Promise
       await checkRows(job, ports);
     }
   } catch (error) {
-    if (!(error instanceof JournalError)) throw error;
+    if (!isDamage(error)) throw error;
     return { job: id, detail: error.message, record: quarantined(id, job, ports) };
   }
   if (job === null) throw new JournalError('damaged', `the index of jobs does not lead to job ${id}`);

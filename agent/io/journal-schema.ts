@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { refuse, type Refusal } from '../../protocol/error-codes.ts';
 import { blobOf, integerOf } from './journal-columns.ts';
-import { JournalError } from './journal-error.ts';
+import { isDamage } from './journal-error.ts';
 import { Sealer, type Place } from './journal-seal.ts';
 
 /** What the key must open before anything else is believed. */
@@ -91,7 +91,7 @@ export function readMeta(database: DatabaseSync, key: Uint8Array): Meta | Refusa
   try {
     sealer.open(checkPlace, blobOf(record, 'key_check'));
   } catch (error) {
-    if (!(error instanceof JournalError)) throw error;
+    if (!isDamage(error)) throw error;
     return refuse(
       'state_damaged',
       'The journal does not open with this key. Expected the key it was made with; put that key back, or start with an empty state directory.',

@@ -8,7 +8,7 @@ import type { Hashing } from '../../protocol/hashing.ts';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import type { Change, Journal, JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
 import { integerOf } from './journal-columns.ts';
-import { JournalError } from './journal-error.ts';
+import { isDamage, JournalError } from './journal-error.ts';
 import { closeFile, openFailure, openFile } from './journal-file.ts';
 import { GroupCommit } from './journal-group.ts';
 import { JournalReader } from './journal-read.ts';
@@ -42,10 +42,14 @@ export async function openJournal(options: JournalOptions): Promise<OpenedJourna
     return opened;
   } catch (error) {
     if (database !== null) closeFile(database, options.directory);
-    if (error instanceof Error && ('code' in error || error instanceof JournalError))
-      return openFailure(options.directory, error);
+    if (isDamage(error) || isOfTheSystem(error)) return openFailure(options.directory, error);
     throw error;
   }
+}
+
+/** SQLite's and the file system's errors; anything else is a bug of this program. */
+function isOfTheSystem(error: unknown): error is Error {
+  return error instanceof Error && ('errcode' in error || 'syscall' in error);
 }
 
 async function recover(database: DatabaseSync, options: JournalOptions): Promise<OpenedJournal | Refusal> {

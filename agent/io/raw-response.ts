@@ -218,7 +218,9 @@ export function createWire(options: WireOptions): Wire {
     const secure = request.protocol === 'https:';
     const { promise, resolve } = Promise.withResolvers<ExchangeEnd>();
     const exchange = new Exchange(options, secure, resolve);
-    const { protocol, hostname, port, path, method, headers, body } = request;
+    const { protocol, hostname, port, path, method, body } = request;
+    // Said even when the connection ends after this call: the answer's headers are shown, and it should not change them.
+    const headers = { ...request.headers, connection: 'keep-alive' };
     const agent = agents.agentFor(secure, fresh);
     const common = { protocol, hostname, ...(port === undefined ? {} : { port }), path, method, headers, agent };
     const tls = { rejectUnauthorized: options.verifySsl, ...(options.ca === undefined ? {} : { ca: options.ca }) };

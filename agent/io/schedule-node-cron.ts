@@ -32,14 +32,15 @@ export function schedule(
       await task(stopping.signal);
     } catch (error) {
       if (!stopping.signal.aborted) options.onError(options.name, error);
-    } finally {
-      running = null;
     }
   };
   const due = (): void => {
     if (stopping.signal.aborted) return;
-    if (running === null) running = run();
-    else options.onOverlap?.(options.name);
+    if (running !== null) return options.onOverlap?.(options.name);
+    // Not within run(): a task that ends at once would be forgotten before it is remembered.
+    running = run().finally(() => {
+      running = null;
+    });
   };
   const cron = createTask(expression, due, {
     name: options.name,

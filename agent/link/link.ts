@@ -38,7 +38,7 @@ export interface LinkPorts {
 export const closeCodes = {
   going_away: 1001,
   session_replaced: 4001,
-  heartbeat_lost: 4002,
+  heartbeat_lost: 4005,
   agent_revoked: 4003,
   protocol_error: 4004,
 } as const;

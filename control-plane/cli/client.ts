@@ -74,7 +74,10 @@ export class ApiClient {
   }
 
   /** Throws only what aborts it: the command's own signal. */
-  async #fetch(path: string, init: RequestInit): Promise<Response | Failure> {
+  async #fetch(
+    path: string,
+    init: Omit<RequestInit, 'headers'> & { readonly headers?: Upload['headers'] },
+  ): Promise<Response | Failure> {
     const headers = { accept: 'application/json', ...init.headers, authorization: `Bearer ${this.server.token}` };
     try {
       // A redirect is not followed: it would hand the token and the rows to another address.

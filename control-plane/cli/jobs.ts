@@ -63,7 +63,7 @@ async function list(client: ApiClient, terminal: Terminal, options: ListOptions)
   if (options.agent !== undefined) query.set('agent', options.agent);
   if (options.status !== undefined) query.set('status', options.status);
   if (options.limit !== undefined) query.set('limit', String(options.limit));
-  const answer = await client.json(query.size === 0 ? '/jobs' : `/jobs?${query}`, jobsSchema);
+  const answer = await client.json(query.size === 0 ? '/jobs' : `/jobs?${query.toString()}`, jobsSchema);
   if (isFailure(answer)) return answer;
   const rows = answer.value.jobs.map((job) => [
     job.job,

@@ -1,6 +1,7 @@
 // Queries about jobs. What a job may become is decided by protocol/control-plane-job.ts; here `next` is only written down.
 import type { Selectable } from 'kysely';
 import { type ControlPlaneJob, isOpen } from '../../protocol/control-plane-job.ts';
+import type { FinishedStatus } from '../../protocol/finished-statement.ts';
 import type { AgentId, Digest, JobId } from '../../protocol/ids.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
 import type { Queries } from './store.ts';
@@ -108,4 +109,36 @@ export function jobChunks(db: Queries, job: JobId): Promise<{ rows: number; dige
 export async function chunkBody(db: Queries, job: JobId, chunk: number): Promise<Uint8Array | null> {
   const query = db.selectFrom('job_rows').select('body').where('job', '=', job).where('chunk', '=', chunk);
   return (await query.executeTakeFirst())?.body ?? null;
+}
+
+/** What tells jobs of one shown status apart, in the store's words. */
+export interface JobFilter {
+  readonly agent?: AgentId;
+  readonly before?: JobId;
+  readonly limit: number;
+  readonly phase?: JobsTable['phase'];
+  /** For finished jobs: how; jobs that ended here unsigned have no status of their own, only a refusal. */
+  readonly finished?: FinishedStatus;
+}
+
+/** Newest first. */
+export function listJobs(db: Queries, filter: JobFilter): Promise<JobRow[]> {
+  const { agent, before, phase, finished } = filter;
+  let query = db.selectFrom('jobs').selectAll().orderBy('id', 'desc').limit(filter.limit);
+  if (agent !== undefined) query = query.where('agent', '=', agent);
+  if (before !== undefined) query = query.where('id', '<', before);
+  if (phase !== undefined) query = query.where('phase', '=', phase);
+  if (finished === 'completed' || finished === 'stopped') query = query.where('finished_status', '=', finished);
+  else if (finished !== undefined)
+    query = query.where((where) =>
+      where.or([
+        where('finished_status', '=', finished),
+        where.and([
+          where('phase', '=', 'finished'),
+          where('finished_status', 'is', null),
+          where('refusal', '=', finished),
+        ]),
+      ]),
+    );
+  return query.execute();
 }

@@ -46,11 +46,20 @@ export class Boto3Oracle {
   }
 
   async call(call: OracleCall): Promise<OracleAnswer> {
+    return await this.#ask({ ...call });
+  }
+
+  /** What botocore's XML parser makes of a text: `result` is the tree. */
+  async parseXml(xml: string): Promise<OracleAnswer> {
+    return await this.#ask({ xml });
+  }
+
+  async #ask(question: Readonly<Record<string, unknown>>): Promise<OracleAnswer> {
     const id = this.#next;
     this.#next += 1;
     const { promise, resolve } = Promise.withResolvers<OracleAnswer>();
     this.#waiting.set(id, resolve);
-    this.#child.stdin.write(`${JSON.stringify({ id, ...call })}\n`);
+    this.#child.stdin.write(`${JSON.stringify({ id, ...question })}\n`);
     return await promise;
   }
 

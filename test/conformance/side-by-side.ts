@@ -10,6 +10,8 @@ import { type ActionPage, runAction } from '../../agent/iam/run-action.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Envelope } from '../../protocol/result-envelope.ts';
+import { type Script, type ScriptedEndpoint, startScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { type OracleAnswer, type OracleCall, Boto3Oracle } from './boto3.ts';
 
 /** A connection to a test endpoint, fast enough not to be what a test waits for. */
 export function testConnection(url: string, changes: Partial<Connection> = {}): Connection {
@@ -73,4 +75,57 @@ export async function runEnvelopes(call: PreparedCall, caller: IamCaller, connec
 /** As it stands in the stream: undefined members gone, raw numbers printed. */
 export function asJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value)) as unknown;
+}
+
+export interface SideBySide {
+  readonly endpoint: ScriptedEndpoint;
+  readonly caller: TestCaller;
+  readonly connection: Connection;
+  /** Runs the action on the steps, then boto3 on the same ones. */
+  both(action: string, inputs: Readonly<Record<string, Json>>, steps: Script, boto: BotoCall): Promise<Both>;
+  boto(steps: Script, call: BotoCall): Promise<OracleAnswer>;
+}
+
+export type BotoCall = Omit<OracleCall, 'service' | 'endpoint'> & Partial<Pick<OracleCall, 'service' | 'endpoint'>>;
+
+export interface Both {
+  readonly pages: readonly ActionPage[];
+  readonly ours: readonly Envelope[];
+  readonly theirs: OracleAnswer;
+  /** Requests that the agent made. */
+  readonly sent: number;
+}
+
+/** One endpoint, one oracle and one caller for the suite that calls this. */
+export function useSideBySide(): () => SideBySide {
+  let made: SideBySide | null = null;
+  let release: () => Promise<void> = async () => await Promise.resolve();
+  before(async () => {
+    const endpoint = await startScriptedEndpoint();
+    const oracle = new Boto3Oracle();
+    const connection = testConnection(endpoint.url);
+    const caller = testCaller(connection);
+    release = async () => {
+      caller.close();
+      await oracle.stop();
+      await endpoint.stop();
+    };
+    const boto = async (steps: Script, call: BotoCall): Promise<OracleAnswer> => {
+      endpoint.play(steps);
+      return await oracle.call({ service: 'iam', endpoint: endpoint.url, ...call });
+    };
+    const both: SideBySide['both'] = async (action, inputs, steps, call) => {
+      endpoint.play(steps);
+      const pages = await runPages(prepared(action, inputs), caller, connection);
+      const sent = endpoint.requests.length;
+      const theirs = await boto(steps, call);
+      return { pages, ours: pages.flatMap((page) => page.envelopes), theirs, sent };
+    };
+    made = { endpoint, caller, connection, both, boto };
+  });
+  after(async () => await release());
+  return () => {
+    if (made === null) throw new Error('the suite has not started');
+    return made;
+  };
 }

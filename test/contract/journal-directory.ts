@@ -1,6 +1,6 @@
 // A state directory for one test: opens journals in it, copies and changes it, and removes everything at the end.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -12,12 +12,15 @@ import { isRefusal, type Refusal } from '../../protocol/error-codes.ts';
 export const journalKey = new Uint8Array(32).fill(7);
 
 export class JournalDirectory {
-  readonly #root = mkdtempSync(join(tmpdir(), 'iam-agent-journal-'));
+  readonly #root: string;
   readonly path: string;
   #copies = 0;
   readonly #opened: Journal[] = [];
 
-  constructor() {
+  /** `in_memory`, where the system has such a place, for suites with thousands of commits that test no durability. */
+  constructor(where: 'on_disk' | 'in_memory' = 'on_disk') {
+    const parent = where === 'in_memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+    this.#root = mkdtempSync(join(parent, 'iam-agent-journal-'));
     this.path = join(this.#root, 'state');
   }
 

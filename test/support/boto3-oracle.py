@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+from xml.etree import ElementTree
 
 import boto3
 from botocore.config import Config
@@ -40,7 +41,20 @@ def client(call):
     return clients[key]
 
 
+def tree(node):
+    return {"name": node.tag.split("}")[-1], "text": node.text or "", "children": [tree(child) for child in node]}
+
+
+def parse(text):
+    # As botocore's parser does it.
+    parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(), encoding="utf-8")
+    parser.feed(text.encode("utf-8", "surrogatepass"))
+    return tree(parser.close())
+
+
 def run(call):
+    if "xml" in call:
+        return parse(call["xml"])
     api = client(call)
     name = call["method"]
     if "paginate" in call:

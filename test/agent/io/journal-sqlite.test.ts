@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { expect } from 'chai';
-import sinon from 'sinon';
+import { spy, stub } from 'sinon';
 import type { Change } from '../../../agent/job/journal.ts';
 import { isRefusal, type Refusal } from '../../../protocol/error-codes.ts';
 import { rejection } from '../../contract/journal-commit.ts';
@@ -29,7 +29,7 @@ describe('journal on node:sqlite', () => {
   });
   afterEach(() => directory.dispose());
 
-  async function refusal(path?: string, key?: Uint8Array): Promise<Refusal> {
+  async function refusal(path?: string, key?: Uint8Array<ArrayBuffer>): Promise<Refusal> {
     const opened = await directory.tryOpen(path, key);
     if (!isRefusal(opened)) throw new Error('expected a refusal');
     return opened;
@@ -193,7 +193,7 @@ describe('journal on node:sqlite', () => {
       const { journal } = await directory.open();
       const { job, changes } = startedJob(1, ['{}']);
       await journal.commit([counter(1)]);
-      const run = sinon.stub(StatementSync.prototype, 'run').callsFake(function (this: StatementSync, ...values) {
+      const run = stub(StatementSync.prototype, 'run').callsFake(function (this: StatementSync, ...values) {
         if (this.sourceSQL.startsWith(statement)) throw new Error('disk I/O error');
         return run.wrappedMethod.apply(this, values);
       });
@@ -210,8 +210,8 @@ describe('journal on node:sqlite', () => {
     });
   }
 
-  it('syncs fully and checks what it reads', async () => {
-    const exec = sinon.spy(DatabaseSync.prototype, 'exec');
+  it('asks SQLite for a full sync with each commit', async () => {
+    const exec = spy(DatabaseSync.prototype, 'exec');
     await directory.open();
     const said = exec.args.flat().join('\n');
     for (const setting of ['synchronous = FULL', 'journal_mode = WAL', 'locking_mode = EXCLUSIVE'])

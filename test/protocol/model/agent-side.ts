@@ -29,7 +29,7 @@ export interface Handled {
 }
 
 export function headAt(setting: Setting, id: Id, log: string, sequence: number): Digest {
-  return setting.rules.chain.chainAll(textHashing, startHead(setting, id), [...log.slice(0, sequence)]);
+  return setting.rules.chain.chainAll(textHashing, startHead(setting, id), Array.from(log.slice(0, sequence)));
 }
 
 export function heldViews(disk: AgentDisk): readonly (Held | null)[] {
@@ -113,8 +113,10 @@ function onWelcome(turn: Turn, id: Id, view: { sequence: number; head: Digest; c
   const head = (sequence: number): Digest | undefined =>
     record !== null && sequence > record.job.acked ? headAt(setting, id, record.log, sequence) : undefined;
   const decision = setting.rules.agent.onWelcome(record?.job, view ?? undefined, head);
-  if (decision.kind === 'unknown') turn.up.push({ kind: 'quarantined', id });
-  else if (decision.kind === 'quarantine') {
+  if (record !== null && view !== null && decision.kind === 'resume' && !decision.lost)
+    if (headAt(setting, id, record.log, view.sequence) !== view.head)
+      turn.fault = 'goes on although the control plane holds something else';
+  if (decision.kind === 'unknown' || decision.kind === 'quarantine') {
     turn.putJob(id, decision.next);
     turn.reply(id, decision.next, ['quarantined']);
   } else if (decision.kind === 'resume') {
@@ -185,7 +187,7 @@ function onCancel(turn: Turn, id: Id): void {
   const record = turn.record(id);
   const { next, replies } = turn.setting.rules.agent.onCancel(record?.job, startHead(turn.setting, id));
   if (record !== null || !turn.setting.broken.has('tombstones are stored')) turn.putJob(id, next);
-  else turn.refused = charAt(turn.refused, id, 'x');
+  turn.refused = charAt(turn.refused, id, 'x');
   turn.reply(id, next, replies);
 }
 
@@ -210,5 +212,5 @@ export function endRow(setting: Setting, world: World, id: Id, row: number, line
 }
 
 function chainAllOf(setting: Setting, head: Digest, lines: string): Digest {
-  return setting.rules.chain.chainAll(textHashing, head, [...lines]);
+  return setting.rules.chain.chainAll(textHashing, head, Array.from(lines));
 }

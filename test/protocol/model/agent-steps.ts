@@ -30,7 +30,8 @@ function rowSteps(setting: Setting, world: World, id: Id, record: AgentRecord, r
   if (!awake || record.rows[row] === 'e') return [];
   if (record.rows[row] === 'i') {
     if (record.job.phase !== 'accepted') return [];
-    if (setting.broken.has('a row with an intent is not repeated')) return [step('repeats', start(setting, world, id, row))];
+    if (setting.broken.has('a row with an intent is not repeated'))
+      return [step('repeats', start(setting, world, id, row))];
     return [step('cannot know', endRow(setting, world, id, row, end('unknown')))];
   }
   const steps: Step<World>[] = [];
@@ -50,7 +51,9 @@ function start(setting: Setting, world: World, id: Id, row: number): World {
   const record = world.disk.jobs[id];
   if (!record) return world;
   const running = replaceAt(world.memory.running, id, charAt(world.memory.running[id] ?? '', row, 'r'));
-  const stored = setting.broken.has('intent before effect') ? record : { ...record, rows: charAt(record.rows, row, 'i') };
+  const stored = setting.broken.has('intent before effect')
+    ? record
+    : { ...record, rows: charAt(record.rows, row, 'i') };
   return {
     ...world,
     disk: { ...world.disk, jobs: replaceAt(world.disk.jobs, id, stored) },
@@ -72,7 +75,9 @@ function sendSteps(setting: Setting, world: World, id: Id, record: AgentRecord):
   const { job, log } = record;
   if (link === null || !memory.welcomed || job.phase === 'rejected' || job.phase === 'quarantined') return [];
   const from = job.phase === 'closed' ? job.acked : (memory.sent[id] ?? 0);
-  const loss = memory.afterLoss[id] === true && (from < job.produced || !setting.broken.has('an empty results frame reports the loss'));
+  const loss =
+    memory.afterLoss[id] === true &&
+    (from < job.produced || !setting.broken.has('an empty results frame reports the loss'));
   if (from < job.produced || loss) {
     const frame: Up = {
       kind: 'results',
@@ -82,7 +87,11 @@ function sendSteps(setting: Setting, world: World, id: Id, record: AgentRecord):
       head: job.head,
       afterLoss: loss ? job.ackedHead : null,
     };
-    const sent = { ...memory, sent: replaceAt(memory.sent, id, job.produced), afterLoss: replaceAt(memory.afterLoss, id, false) };
+    const sent = {
+      ...memory,
+      sent: replaceAt(memory.sent, id, job.produced),
+      afterLoss: replaceAt(memory.afterLoss, id, false),
+    };
     const fault = from < job.acked ? 'sends entries that it deleted' : world.ghost.fault;
     const to = { ...world, memory: sent, link: { ...link, up: [...link.up, frame] }, ghost: { ...world.ghost, fault } };
     return [{ label: `agent sends results ${from + 1}-${job.produced}`, to, fault: false }];
@@ -90,5 +99,11 @@ function sendSteps(setting: Setting, world: World, id: Id, record: AgentRecord):
   if (memory.finishDue[id] !== true || (job.phase !== 'finished' && job.phase !== 'closed')) return [];
   const frame: Up = { kind: 'finished', id, digest: job.tokenDigest, last: job.produced, head: job.head };
   const sent = { ...memory, finishDue: replaceAt(memory.finishDue, id, false) };
-  return [{ label: 'agent sends finished', to: { ...world, memory: sent, link: { ...link, up: [...link.up, frame] } }, fault: false }];
+  return [
+    {
+      label: 'agent sends finished',
+      to: { ...world, memory: sent, link: { ...link, up: [...link.up, frame] } },
+      fault: false,
+    },
+  ];
 }

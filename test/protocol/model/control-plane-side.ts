@@ -22,6 +22,16 @@ export interface Answered {
 }
 
 export function handleAtControlPlane(setting: Setting, world: World, frame: Up): Answered {
+  const answered = handle(setting, world, frame);
+  const before = world.cp.job;
+  if (before.phase === 'finished' && answered.cp.job.phase !== 'finished')
+    return { ...answered, fault: 'a finished job stays finished' };
+  if ((before.cancelRequested || before.phase === 'accepted') && answered.down.some(({ kind }) => kind === 'job'))
+    return { ...answered, fault: 'a cancelled or accepted job is not dispatched again' };
+  return answered;
+}
+
+function handle(setting: Setting, world: World, frame: Up): Answered {
   const { cp } = world;
   const same: Answered = { cp, down: [], close: false, fault: null };
   if (frame.kind === 'hello') return onHello(setting, world, frame);
@@ -48,7 +58,8 @@ export function handleAtControlPlane(setting: Setting, world: World, frame: Up):
     case 'finished': {
       const job = machine.onFinished(cp.job, { tokenDigest: frame.digest, lastSequence: frame.last, head: frame.head });
       if (job === null) return same;
-      return { ...same, cp: { ...cp, job }, down: [{ kind: 'finished.ack', id: cp.id, head: job.head }] };
+      const byTombstone = cp.byTombstone || frame.digest === null;
+      return { ...same, cp: { ...cp, job, byTombstone }, down: [{ kind: 'finished.ack', id: cp.id, head: job.head }] };
     }
     default:
       return frame satisfies never;
@@ -75,10 +86,17 @@ function onHello(setting: Setting, world: World, frame: Up & { kind: 'hello' }):
     case 'send_cancel':
       return { ...answer, down: [welcome, { kind: 'cancel', id: cp.id }] };
     case 'send_rows':
-      return { ...answer, cp: { ...cp, job: decision.next }, down: [welcome, ...rowsFrom(setting, cp.id, decision.from)] };
+      return {
+        ...answer,
+        cp: { ...cp, job: decision.next },
+        down: [welcome, ...rowsFrom(setting, cp.id, decision.from)],
+      };
     case 'requeue': {
-      if (cp.id === 1) return answer;
-      return { ...answer, cp: { ...cp, id: 1, job: setting.rules.controlPlane.queuedJob(startHead(setting, 1)), log: '' } };
+      if (cp.id === 1) return { ...answer, down: [welcome, { kind: 'job', id: 1, digest: tokenOf(1) }] };
+      return {
+        ...answer,
+        cp: { ...cp, id: 1, job: setting.rules.controlPlane.queuedJob(startHead(setting, 1)), log: '' },
+      };
     }
     default:
       return decision satisfies never;
@@ -88,7 +106,7 @@ function onHello(setting: Setting, world: World, frame: Up & { kind: 'hello' }):
 function onResults(setting: Setting, world: World, frame: Up & { kind: 'results' }): Answered {
   const { cp } = world;
   const { rules } = setting;
-  const lines = [...frame.lines];
+  const lines = Array.from(frame.lines);
   const decision = rules.controlPlane.onResults(
     cp.job,
     { firstSequence: frame.first, count: lines.length, head: frame.head, afterLoss: frame.afterLoss ?? undefined },
@@ -99,7 +117,12 @@ function onResults(setting: Setting, world: World, frame: Up & { kind: 'results'
     return { cp, down: [], close: !setting.broken.has('broken results close the link'), fault };
   }
   if (decision.kind === 'known')
-    return { cp, down: [{ kind: 'ack', id: cp.id, sequence: cp.job.stored, head: cp.job.head }], close: false, fault: null };
+    return {
+      cp,
+      down: [{ kind: 'ack', id: cp.id, sequence: cp.job.stored, head: cp.job.head }],
+      close: false,
+      fault: null,
+    };
   const stored = {
     ...cp,
     job: decision.next,

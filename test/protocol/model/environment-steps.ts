@@ -3,7 +3,18 @@ import type { Step } from './explorer.ts';
 import { handleAtAgent, headAt, heldViews } from './agent-side.ts';
 import { effect } from './agent-steps.ts';
 import { controlPlaneCrash, handleAtControlPlane } from './control-plane-side.ts';
-import { type Budget, type Down, type Link, type Setting, type Stale, type Up, type World, freshMemory, ids, tokenOf } from './world.ts';
+import {
+  type Budget,
+  type Down,
+  type Link,
+  type Setting,
+  type Stale,
+  type Up,
+  type World,
+  freshMemory,
+  ids,
+  tokenOf,
+} from './world.ts';
 import type { Digest } from '../../../protocol/ids.ts';
 
 const spend = (world: World, what: keyof Budget): Budget => ({ ...world.budget, [what]: world.budget[what] - 1 });
@@ -20,7 +31,10 @@ function unlinked(setting: Setting, world: World): World[] {
   };
   if (link === null || link.up.length === 0) return [base];
   const late: Stale = { counter: link.counter, superseded: false, up: link.up };
-  return [{ ...base, stale: null }, { ...base, stale: late }];
+  return [
+    { ...base, stale: null },
+    { ...base, stale: late },
+  ];
 }
 
 function crashed(setting: Setting, world: World): World[] {
@@ -36,11 +50,15 @@ export function environmentSteps(setting: Setting, world: World): Step<World>[] 
     for (const to of worlds) steps.push({ label, to, fault: true });
   };
   const { budget, link } = world;
-  if (link === null && !world.cp.blocked) steps.push({ label: 'agent connects', to: connect(setting, world), fault: false });
+  if (link === null && !world.cp.blocked)
+    steps.push({ label: 'agent connects', to: connect(setting, world), fault: false });
   if (link !== null) {
     steps.push(...carryDown(setting, world, link), ...carryUp(setting, world, link));
     if (budget.losses > 0) fault('link is lost', ...unlinked(setting, { ...world, budget: spend(world, 'losses') }));
     steps.push(...tamper(setting, world, link));
+    const mended = { ...world, ghost: { ...world.ghost, misled: false } };
+    if (world.ghost.misled)
+      for (const to of unlinked(setting, mended)) steps.push({ label: 'link is renewed', to, fault: false });
   }
   steps.push(...carryStale(setting, world));
   if (budget.agentCrashes > 0) {
@@ -59,7 +77,9 @@ export function environmentSteps(setting: Setting, world: World): Step<World>[] 
 
 function connect(setting: Setting, world: World): World {
   const counter = world.disk.counter + 1;
-  const disk = setting.broken.has('counter is raised on disk before the dial') ? world.disk : { ...world.disk, counter };
+  const disk = setting.broken.has('counter is raised on disk before the dial')
+    ? world.disk
+    : { ...world.disk, counter };
   const admitted = setting.rules.session.admitSession(world.cp.counter, counter);
   if (admitted === null) {
     const blocked = !setting.broken.has('a reused counter blocks until cleared');
@@ -87,7 +107,15 @@ function carryDown(setting: Setting, world: World, link: Link): Step<World>[] {
   const popped: World = { ...world, link: { ...link, down: rest } };
   const steps = takeDown(setting, popped, frame, `agent takes ${frame.kind}`, false);
   if (world.budget.duplicates > 0 && frame.kind !== 'welcome')
-    steps.push(...takeDown(setting, { ...world, budget: spend(world, 'duplicates') }, frame, `agent takes ${frame.kind}, doubled`, true));
+    steps.push(
+      ...takeDown(
+        setting,
+        { ...world, budget: spend(world, 'duplicates') },
+        frame,
+        `agent takes ${frame.kind}, doubled`,
+        true,
+      ),
+    );
   return steps;
 }
 
@@ -100,7 +128,11 @@ function takeDown(setting: Setting, world: World, frame: Down, label: string, fa
     const sent = link === null ? null : { ...link, up: [...link.up, ...handled.up] };
     steps.push({ label, to: { ...world, disk: handled.disk, memory: handled.memory, link: sent, ghost }, fault });
     if (world.budget.agentCrashes > 0 && handled.disk !== world.disk)
-      for (const to of crashed(setting, { ...world, disk: handled.disk, ghost: { ...world.ghost, fault: handled.fault } }))
+      for (const to of crashed(setting, {
+        ...world,
+        disk: handled.disk,
+        ghost: { ...world.ghost, fault: handled.fault },
+      }))
         steps.push({ label: `${label}, commits and crashes`, to, fault: true });
     if (world.budget.agentCrashes > 0 && setting.broken.has('agent commits before it replies'))
       for (const to of crashed(setting, { ...world, link: sent, ghost }))
@@ -114,24 +146,32 @@ function carryUp(setting: Setting, world: World, link: Link): Step<World>[] {
   if (frame === undefined) return [];
   const popped: World = { ...world, link: { ...link, up: rest } };
   const steps = takeUp(setting, popped, frame, `control plane takes ${frame.kind}`, false);
-  if (world.budget.duplicates > 0 && frame.kind !== 'hello')
-    steps.push(...takeUp(setting, { ...world, budget: spend(world, 'duplicates') }, frame, `control plane takes ${frame.kind}, doubled`, true));
+  if (world.budget.duplicates > 0 && frame.kind !== 'hello') {
+    const again: World = { ...world, link: { ...link, up: [...rest, frame] }, budget: spend(world, 'duplicates') };
+    steps.push(...takeUp(setting, again, frame, `control plane takes ${frame.kind}, a copy follows`, true));
+  }
   return steps;
 }
 
 function takeUp(setting: Setting, world: World, frame: Up, label: string, fault: boolean): Step<World>[] {
   const { link } = world;
-  if (link === null || !setting.rules.session.speaks(world.cp.counter, link.counter)) return [{ label, to: { ...world, link: null }, fault }];
+  if (link === null || !setting.rules.session.speaks(world.cp.counter, link.counter))
+    return [{ label, to: { ...world, link: null }, fault }];
   const answered = handleAtControlPlane(setting, world, frame);
   const ghost = { ...world.ghost, fault: answered.fault };
   const greeted = link.greeted || frame.kind === 'hello';
   const live: Link = { ...link, greeted, down: [...link.down, ...answered.down] };
   const steps: Step<World>[] = [];
   if (answered.close)
-    for (const to of unlinked(setting, { ...world, cp: answered.cp, ghost })) steps.push({ label: `${label}, closes`, to: { ...to, stale: null }, fault });
+    for (const to of unlinked(setting, { ...world, cp: answered.cp, ghost }))
+      steps.push({ label: `${label}, closes`, to: { ...to, stale: null }, fault });
   else steps.push({ label, to: { ...world, cp: answered.cp, link: live, ghost }, fault });
   if (world.budget.controlPlaneCrashes > 0 && answered.cp !== world.cp)
-    steps.push({ label: `${label}, commits and crashes`, to: controlPlaneCrash({ ...world, cp: answered.cp, ghost }), fault: true });
+    steps.push({
+      label: `${label}, commits and crashes`,
+      to: controlPlaneCrash({ ...world, cp: answered.cp, ghost }),
+      fault: true,
+    });
   if (world.budget.controlPlaneCrashes > 0 && setting.broken.has('control plane commits before it acks'))
     steps.push({ label: `${label}, answers without commit`, to: { ...world, link: live, ghost }, fault: true });
   return steps;
@@ -168,18 +208,38 @@ function tamper(setting: Setting, world: World, link: Link): Step<World>[] {
     const [first, second, ...rest]: readonly (Up | Down)[] = link[lane];
     if (budget.swaps === 0 || first === undefined || second === undefined) continue;
     if (!swappable.has(`${first.kind} ${second.kind}`)) continue;
-    const to = tampered({ ...world, link: { ...link, [lane]: [second, first, ...rest] }, budget: spend(world, 'swaps') });
+    const to = tampered({
+      ...world,
+      link: { ...link, [lane]: [second, first, ...rest] },
+      budget: spend(world, 'swaps'),
+    });
     steps.push({ label: `${second.kind} overtakes ${first.kind}`, to, fault: true });
   }
   if (budget.corruptions > 0) steps.push(...corrupt(setting, world, link));
   const known = world.disk.jobs[world.cp.id];
   if (budget.forgeries > 0 && known && world.memory.welcomed) {
     const forged: Down = { kind: 'job', id: world.cp.id, digest: 'forged' as Digest };
-    steps.push(...takeDown(setting, { ...world, budget: spend(world, 'forgeries') }, forged, 'agent takes another token with this id', true));
+    steps.push(
+      ...takeDown(
+        setting,
+        { ...world, budget: spend(world, 'forgeries') },
+        forged,
+        'agent takes another token with this id',
+        true,
+      ),
+    );
   }
   if (budget.replays > 0 && world.memory.welcomed && (world.cp.id === 1 || world.cp.job.tokenDigest !== null)) {
     const old: Down = { kind: 'job', id: 0, digest: tokenOf(0) };
-    steps.push(...takeDown(setting, { ...world, budget: spend(world, 'replays') }, old, 'agent takes a copy of the first token', true));
+    steps.push(
+      ...takeDown(
+        setting,
+        { ...world, budget: spend(world, 'replays') },
+        old,
+        'agent takes a copy of the first token',
+        true,
+      ),
+    );
   }
   return steps;
 }
@@ -191,25 +251,64 @@ function corrupt(setting: Setting, world: World, link: Link): Step<World>[] {
   const steps: Step<World>[] = [];
   if (up?.kind === 'results') {
     const frame: Up = { ...up, lines: `#${up.lines.slice(1)}` };
-    steps.push(...takeUp(setting, { ...base, link: { ...link, up: restUp } }, frame, 'control plane takes changed results', true));
+    steps.push(
+      ...takeUp(
+        setting,
+        { ...base, link: { ...link, up: restUp } },
+        frame,
+        'control plane takes changed results',
+        true,
+      ),
+    );
   }
+  if (up !== undefined) steps.push(...mislead(setting, base, { ...link, up: restUp }, up));
   const downward = (frame: Down, label: string): void => {
     steps.push(...takeDown(setting, { ...base, link: { ...link, down: restDown } }, frame, label, true));
   };
+  if (down?.kind === 'welcome') {
+    const views = down.views.map((view) => (view === null ? null : { ...view, head: 'other' as Digest }));
+    downward({ ...down, views }, 'agent takes a welcome of something else');
+  }
   if (down?.kind === 'rows') downward({ ...down, signed: false }, 'agent takes changed rows');
   if (down?.kind === 'ack') {
     downward({ ...down, sequence: down.sequence + 2 }, 'agent takes an ack of more');
-    const produced = world.disk.jobs[down.id]?.job.produced ?? 0;
-    if (down.sequence < produced) downward({ kind: 'finished.ack', id: down.id, head: down.head }, 'agent takes a finished.ack of less');
+    const job = world.disk.jobs[down.id]?.job;
+    if (job?.phase === 'accepted' || down.sequence < (job?.produced ?? 0))
+      downward({ kind: 'finished.ack', id: down.id, head: down.head }, 'agent takes a finished.ack of less');
   }
   return steps;
+}
+
+/** Frames that say what is not so. The control plane must not believe them; a new link mends it. */
+function mislead(setting: Setting, base: World, link: Link, frame: Up): Step<World>[] {
+  const digest = 'forged' as Digest;
+  const world: World = { ...base, link, ghost: { ...base.ghost, misled: true } };
+  const lies: Up[] = [];
+  if (frame.kind === 'hello' && world.disk.jobs[world.cp.id] === null && world.cp.job.phase !== 'queued')
+    lies.push({ ...frame, held: ids.map(() => ({ tokenDigest: digest, nextChunk: 0 })) });
+  if (frame.kind === 'rejected') lies.push({ kind: 'accepted', id: frame.id, digest });
+  if (frame.kind === 'finished') {
+    lies.push({ ...frame, digest }, { ...frame, last: frame.last + 1 }, { ...frame, head: 'other' as Digest });
+    if (!world.cp.job.cancelRequested) lies.push({ ...frame, digest: null });
+  }
+  return lies.flatMap((lie) =>
+    takeUp(setting, world, lie, `control plane takes a false ${lie.kind}`, true).map((step) => {
+      const believed = step.to.cp.job.phase === 'finished' && world.cp.job.phase !== 'finished';
+      const fault = believed ? 'a false last word is believed' : step.to.ghost.fault;
+      return { ...step, to: { ...step.to, ghost: { ...step.to.ghost, fault } } };
+    }),
+  );
 }
 
 function diskSteps(setting: Setting, world: World): Step<World>[] {
   const steps: Step<World>[] = [];
   const { budget, snapshot, cp } = world;
   if (budget.snapshots > 0 && snapshot === null)
-    steps.push({ label: 'snapshot of the host', to: { ...world, snapshot: world.disk, budget: spend(world, 'snapshots') }, fault: true });
+    steps.push({
+      label: 'snapshot of the host',
+      to: { ...world, snapshot: world.disk, budget: spend(world, 'snapshots') },
+      fault: true,
+    });
   if (budget.rollbacks > 0 && snapshot !== null && snapshot !== world.disk) {
     const known = snapshot.jobs[cp.id] ?? null;
     const seen =
@@ -226,7 +325,12 @@ function diskSteps(setting: Setting, world: World): Step<World>[] {
     const log = cp.log.slice(0, stored);
     const phase = cp.job.phase === 'finished' ? 'accepted' : cp.job.phase;
     const job = { ...cp.job, phase, stored, head: headAt(setting, cp.id, log, stored) };
-    const lost = { ...world, cp: { ...cp, job, log }, ghost: { ...world.ghost, resultsLost: true }, budget: spend(world, 'lostResults') };
+    const lost = {
+      ...world,
+      cp: { ...cp, job, log },
+      ghost: { ...world.ghost, resultsLost: true },
+      budget: spend(world, 'lostResults'),
+    };
     const to = { ...lost, link: null, stale: null, memory: { ...world.memory, welcomed: false } };
     steps.push({ label: 'control plane loses its newest results', to, fault: true });
   }

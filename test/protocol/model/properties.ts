@@ -16,7 +16,9 @@ export function brokenProperty(setting: Setting, world: World): string | null {
 
 function effectsFault(world: World): string | null {
   if (world.ghost.unseenRollback) return null;
-  return [...world.ghost.effects].some((count) => Number(count) > 1) ? 'a call is made at most once a row' : null;
+  return Array.from(world.ghost.effects).some((count) => Number(count) > 1)
+    ? 'a call is made at most once a row'
+    : null;
 }
 
 function quarantined(world: World, record: AgentRecord | null): boolean {
@@ -28,7 +30,9 @@ function prefixFault(world: World): string | null {
   if (quarantined(world, record) || world.cp.lossKnown) return null;
   if (world.ghost.rolledBack && (!world.memory.resumed || record === null)) return null;
   if (world.ghost.rolledBack && world.cp.job.phase === 'finished') return null;
-  return (record?.log ?? '').startsWith(world.cp.log) ? null : 'the control plane holds a prefix of what the agent made';
+  return (record?.log ?? '').startsWith(world.cp.log)
+    ? null
+    : 'the control plane holds a prefix of what the agent made';
 }
 
 function deletionFault(world: World): string | null {
@@ -48,12 +52,11 @@ function acceptedFault(world: World): string | null {
 /** A finished job has one row_end for each row; no job ever has two. */
 function rowEndFault(setting: Setting, world: World): string | null {
   const { cp } = world;
-  const record = world.disk.jobs[cp.id] ?? null;
-  const tombstone = record?.job.tokenDigest === null || cp.job.tokenDigest === null;
+  const tombstone = cp.byTombstone || cp.job.tokenDigest === null;
   const complete = cp.job.phase === 'finished' && !tombstone && !cp.lossKnown;
   for (let row = 0; row < setting.rows; row += 1) {
     const ends = Object.values(rowEnds).map((letters) => letters[row] ?? '');
-    const count = [...cp.log].filter((letter) => ends.includes(letter)).length;
+    const count = Array.from(cp.log).filter((letter) => ends.includes(letter)).length;
     if (count > 1 || (complete && count !== 1)) return 'exactly one row_end for each row';
   }
   return null;

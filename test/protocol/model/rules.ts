@@ -25,7 +25,8 @@ const files: readonly RuleFile[] = [
 const protocolFolder = fileURLToPath(new URL('../../../protocol/', import.meta.url));
 
 async function load(folder: string): Promise<Rules> {
-  const from = async (file: RuleFile): Promise<never> => (await import(pathToFileURL(join(folder, file)).href)) as never;
+  const from = async (file: RuleFile): Promise<never> =>
+    (await import(pathToFileURL(join(folder, file)).href)) as never;
   return {
     agent: await from('agent-job.ts'),
     controlPlane: await from('control-plane-job.ts'),
@@ -49,7 +50,10 @@ export async function mutatedRules(edit: { file: RuleFile; find: string; replace
     mkdirSync(folder, { recursive: true });
     for (const file of files) copyFileSync(join(protocolFolder, file), join(folder, file));
     const source = readFileSync(join(folder, edit.file), 'utf8');
-    writeFileSync(join(folder, edit.file), source.replace(edit.find, () => edit.replace));
+    writeFileSync(
+      join(folder, edit.file),
+      source.replace(edit.find, () => edit.replace),
+    );
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
     return await load(folder);
   } finally {

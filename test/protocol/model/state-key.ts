@@ -26,10 +26,10 @@ export function worldKey(world: World): string {
     part(world.disk, disk),
     part(memory, (m) => JSON.stringify(Object.values(m))),
     world.snapshot === null ? '-' : part(world.snapshot, disk),
-    part(cp, (c) => JSON.stringify([c.counter, c.blocked, c.id, c.log, c.lossKnown, Object.values(c.job)])),
-    link === null
-      ? '-'
-      : part(link, (l) => `${l.counter}${l.greeted ? 'g' : ''}${frames(l.up)}>${frames(l.down)}`),
+    part(cp, (c) =>
+      JSON.stringify([c.counter, c.blocked, c.id, c.log, c.byTombstone, c.lossKnown, Object.values(c.job)]),
+    ),
+    link === null ? '-' : part(link, (l) => `${l.counter}${l.greeted ? 'g' : ''}${frames(l.up)}>${frames(l.down)}`),
     stale === null ? '-' : part(stale, (s) => `${s.counter}${s.superseded ? 's' : ''}${frames(s.up)}`),
     frames(world.staleDown),
     part(world.budget, (b) => Object.values(b).join('')),

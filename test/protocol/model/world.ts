@@ -24,7 +24,13 @@ export type Up =
       readonly head: Digest;
       readonly afterLoss: Digest | null;
     }
-  | { readonly kind: 'finished'; readonly id: Id; readonly digest: Digest | null; readonly last: number; readonly head: Digest };
+  | {
+      readonly kind: 'finished';
+      readonly id: Id;
+      readonly digest: Digest | null;
+      readonly last: number;
+      readonly head: Digest;
+    };
 
 export interface Held {
   readonly tokenDigest: Digest | null;
@@ -79,6 +85,8 @@ export interface ControlPlaneDisk {
   readonly id: Id;
   readonly job: ControlPlaneJob;
   readonly log: string;
+  /** Finished by the tombstone of a cancel that came before the token (for the observer; not part of the protocol). */
+  readonly byTombstone: boolean;
   /** Entries were recorded as lost. */
   readonly lossKnown: boolean;
 }
@@ -123,9 +131,11 @@ export interface Ghost {
   readonly rolledBack: boolean;
   readonly resultsLost: boolean;
   readonly tampered: boolean;
+  /** A frame was changed in a way that only a new link mends. */
+  readonly misled: boolean;
   /** The token of id 0 cannot be accepted any more. */
   readonly expired: boolean;
-  /** One character an id: 'x' when the host has said that it will not run it (rejected, or cancelled before it came). */
+  /** One character an id: 'x' when the host has taken a cancel or said that it rejects. */
   readonly refused: string;
   readonly fault: string | null;
 }
@@ -222,6 +232,7 @@ export function initialWorld(setting: Setting, budget: Partial<Budget>): World {
       id: 0,
       job: setting.rules.controlPlane.queuedJob(startHead(setting, 0)),
       log: '',
+      byTombstone: false,
       lossKnown: false,
     },
     link: null,
@@ -235,6 +246,7 @@ export function initialWorld(setting: Setting, budget: Partial<Budget>): World {
       rolledBack: false,
       resultsLost: false,
       tampered: false,
+      misled: false,
       expired: false,
       refused: '..',
       fault: null,
