@@ -55,13 +55,19 @@ export function describe(value: unknown, path: KeyPath): string {
   if (value === null) return 'a key without a value';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping';
-  const mayBeSecret = path.includes('value') || path.includes('process');
+  const mayBeSecret = isPrivate(path);
   if (typeof value === 'string') {
     if (mayBeSecret) return `a text of ${value.length} characters`;
     return `the text ${JSON.stringify(withoutUserInfo(value).slice(0, 120))}`;
   }
   if (typeof value === 'boolean') return mayBeSecret ? 'true or false' : JSON.stringify(value);
   return mayBeSecret || typeof value !== 'number' ? 'a number' : `the number ${value}`;
+}
+
+/** Where people put secrets, also by mistake: everything but plain names under these keys, and a file that is no mapping at all. */
+function isPrivate(path: KeyPath): boolean {
+  const shown = ['name', 'kind', 'source'].includes(String(path.at(-1)));
+  return path.length === 0 || (!shown && (path.includes('credentials') || path.includes('reference_values')));
 }
 
 /** User and password of an address are not shown. */

@@ -61,7 +61,11 @@ describe('tokens at a real agent', () => {
   });
 
   it('refuses a key that it does not trust', async () => {
-    const token = await signJob(peer.claims([row]), makeKey(), peer.kid.replace(/^./, (first) => (first === 'A' ? 'B' : 'A')));
+    const token = await signJob(
+      peer.claims([row]),
+      makeKey(),
+      peer.kid.replace(/^./, (first) => (first === 'A' ? 'B' : 'A')),
+    );
     expect((await refusedWith(token)).code).to.equal('token_unknown_key');
   });
 

@@ -36,7 +36,9 @@ export class Program {
   #watchers: (() => void)[] = [];
 
   constructor(main: keyof typeof mains, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, ['--disallow-code-generation-from-strings', mains[main], ...args], {
+    // As bin/iam-agent.mjs starts it: nothing that the agent reads can become code. (The control plane's schema validator compiles its own.)
+    const flags = main === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
+    this.child = spawn(process.execPath, [...flags, mains[main], ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });

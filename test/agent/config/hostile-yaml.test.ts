@@ -22,7 +22,7 @@ const hostile: readonly (readonly [string, string | Buffer, string])[] = [
   ['an empty file', '', 'an empty file'],
   ['only a comment', '# nothing\n', 'an empty file'],
   ['null', '~\n', 'an empty file'],
-  ['a text', 'hello\n', 'the text'],
+  ['a text', 'hello\n', 'a text of 5 characters'],
   ['a list', '- control_plane\n', 'a list of 1'],
   ['an alias bomb', bomb, 'alias'],
   ['an alias to itself', 'control_plane: &a { url: *a }\n', 'alias'],

@@ -352,6 +352,9 @@ log: { level: loud }
       const texts = [
         connection('reference_values: [{ name: p, value: 123456789, kind: password }]'),
         connection(`credentials: { secret_key: ${secret} }`),
+        connection(`credentials: ${secret}`),
+        connection(`credentials: { profile: [${secret}], source: ${secret.length} }`),
+        connection(`reference_values: ${secret}`),
         connection(`credentials: { process: [print, { key: ${secret} }, "${secret}\\u0007"] }`),
         connection(`reference_values: [{ name: p, value: "${secret}", value_file: x }]`),
         connection(`reference_values: "${secret}`),

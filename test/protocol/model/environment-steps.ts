@@ -1,48 +1,11 @@
-// What the world around both programs may do: carry, lose, delay, double, swap and damage frames, end processes, put an old disk back.
-import type { Step } from './explorer.ts';
-import { handleAtAgent, headAt, heldViews } from './agent-side.ts';
+// What the world around both programs may do: carry, lose, delay and double frames, end processes, put an old disk back.
+import { headAt, heldViews } from './agent-side.ts';
 import { effect } from './agent-steps.ts';
+import { crashed, spend, takeDown, takeUp, unlinked } from './carry.ts';
 import { controlPlaneCrash, handleAtControlPlane } from './control-plane-side.ts';
-import {
-  type Budget,
-  type Down,
-  type Link,
-  type Setting,
-  type Stale,
-  type Up,
-  type World,
-  freshMemory,
-  ids,
-  tokenOf,
-} from './world.ts';
-import type { Digest } from '../../../protocol/ids.ts';
-
-const spend = (world: World, what: keyof Budget): Budget => ({ ...world.budget, [what]: world.budget[what] - 1 });
-const tampered = (world: World): World => ({ ...world, ghost: { ...world.ghost, tampered: true } });
-
-/** The link is gone; what the agent had sent may still arrive at the control plane. */
-function unlinked(setting: Setting, world: World): World[] {
-  const { link } = world;
-  const base: World = {
-    ...world,
-    link: null,
-    memory: { ...world.memory, welcomed: false },
-    staleDown: setting.broken.has('stale links are not read by the agent') ? (link?.down ?? []) : [],
-  };
-  if (link === null || link.up.length === 0) return [base];
-  const late: Stale = { counter: link.counter, superseded: false, up: link.up };
-  return [
-    { ...base, stale: null },
-    { ...base, stale: late },
-  ];
-}
-
-function crashed(setting: Setting, world: World): World[] {
-  return unlinked(setting, { ...world, budget: spend(world, 'agentCrashes') }).map((next) => ({
-    ...next,
-    memory: freshMemory(setting.rows),
-  }));
-}
+import type { Step } from './explorer.ts';
+import { tamper } from './tamper-steps.ts';
+import { type Link, type Setting, type World, freshMemory, ids } from './world.ts';
 
 export function environmentSteps(setting: Setting, world: World): Step<World>[] {
   const steps: Step<World>[] = [];
@@ -94,13 +57,6 @@ function connect(setting: Setting, world: World): World {
   };
 }
 
-/** What time and policy can say of a token that the host does not know. */
-function verdicts(setting: Setting, world: World, frame: Down): readonly boolean[] {
-  if (frame.kind !== 'job' || world.disk.jobs[frame.id] !== null) return [true];
-  if (frame.id === 0 && world.ghost.expired && !setting.slowClock) return [false];
-  return setting.mayReject ? [true, false] : [true];
-}
-
 function carryDown(setting: Setting, world: World, link: Link): Step<World>[] {
   const [frame, ...rest] = link.down;
   if (frame === undefined) return [];
@@ -119,28 +75,6 @@ function carryDown(setting: Setting, world: World, link: Link): Step<World>[] {
   return steps;
 }
 
-function takeDown(setting: Setting, world: World, frame: Down, label: string, fault: boolean): Step<World>[] {
-  const steps: Step<World>[] = [];
-  for (const accepts of verdicts(setting, world, frame)) {
-    const handled = handleAtAgent(setting, world, frame, accepts);
-    const ghost = { ...world.ghost, refused: handled.refused, fault: handled.fault };
-    const { link } = world;
-    const sent = link === null ? null : { ...link, up: [...link.up, ...handled.up] };
-    steps.push({ label, to: { ...world, disk: handled.disk, memory: handled.memory, link: sent, ghost }, fault });
-    if (world.budget.agentCrashes > 0 && handled.disk !== world.disk)
-      for (const to of crashed(setting, {
-        ...world,
-        disk: handled.disk,
-        ghost: { ...world.ghost, fault: handled.fault },
-      }))
-        steps.push({ label: `${label}, commits and crashes`, to, fault: true });
-    if (world.budget.agentCrashes > 0 && setting.broken.has('agent commits before it replies'))
-      for (const to of crashed(setting, { ...world, link: sent, ghost }))
-        steps.push({ label: `${label}, replies and crashes`, to, fault: true });
-  }
-  return steps;
-}
-
 function carryUp(setting: Setting, world: World, link: Link): Step<World>[] {
   const [frame, ...rest] = link.up;
   if (frame === undefined) return [];
@@ -150,30 +84,6 @@ function carryUp(setting: Setting, world: World, link: Link): Step<World>[] {
     const again: World = { ...world, link: { ...link, up: [...rest, frame] }, budget: spend(world, 'duplicates') };
     steps.push(...takeUp(setting, again, frame, `control plane takes ${frame.kind}, a copy follows`, true));
   }
-  return steps;
-}
-
-function takeUp(setting: Setting, world: World, frame: Up, label: string, fault: boolean): Step<World>[] {
-  const { link } = world;
-  if (link === null || !setting.rules.session.speaks(world.cp.counter, link.counter))
-    return [{ label, to: { ...world, link: null }, fault }];
-  const answered = handleAtControlPlane(setting, world, frame);
-  const ghost = { ...world.ghost, fault: answered.fault };
-  const greeted = link.greeted || frame.kind === 'hello';
-  const live: Link = { ...link, greeted, down: [...link.down, ...answered.down] };
-  const steps: Step<World>[] = [];
-  if (answered.close)
-    for (const to of unlinked(setting, { ...world, cp: answered.cp, ghost }))
-      steps.push({ label: `${label}, closes`, to: { ...to, stale: null }, fault });
-  else steps.push({ label, to: { ...world, cp: answered.cp, link: live, ghost }, fault });
-  if (world.budget.controlPlaneCrashes > 0 && answered.cp !== world.cp)
-    steps.push({
-      label: `${label}, commits and crashes`,
-      to: controlPlaneCrash({ ...world, cp: answered.cp, ghost }),
-      fault: true,
-    });
-  if (world.budget.controlPlaneCrashes > 0 && setting.broken.has('control plane commits before it acks'))
-    steps.push({ label: `${label}, answers without commit`, to: { ...world, link: live, ghost }, fault: true });
   return steps;
 }
 
@@ -197,107 +107,6 @@ function carryStale(setting: Setting, world: World): Step<World>[] {
   if (down !== undefined && down.kind !== 'welcome')
     steps.push(...takeDown(setting, { ...world, staleDown: rest }, down, `agent takes late ${down.kind}`, true));
   return steps;
-}
-
-const swappable = new Set(['results results', 'rows rows', 'job cancel']);
-
-function tamper(setting: Setting, world: World, link: Link): Step<World>[] {
-  const steps: Step<World>[] = [];
-  const { budget } = world;
-  for (const lane of ['up', 'down'] as const) {
-    const [first, second, ...rest]: readonly (Up | Down)[] = link[lane];
-    if (budget.swaps === 0 || first === undefined || second === undefined) continue;
-    if (!swappable.has(`${first.kind} ${second.kind}`)) continue;
-    const to = tampered({
-      ...world,
-      link: { ...link, [lane]: [second, first, ...rest] },
-      budget: spend(world, 'swaps'),
-    });
-    steps.push({ label: `${second.kind} overtakes ${first.kind}`, to, fault: true });
-  }
-  if (budget.corruptions > 0) steps.push(...corrupt(setting, world, link));
-  const known = world.disk.jobs[world.cp.id];
-  if (budget.forgeries > 0 && known && world.memory.welcomed) {
-    const forged: Down = { kind: 'job', id: world.cp.id, digest: 'forged' as Digest };
-    steps.push(
-      ...takeDown(
-        setting,
-        { ...world, budget: spend(world, 'forgeries') },
-        forged,
-        'agent takes another token with this id',
-        true,
-      ),
-    );
-  }
-  if (budget.replays > 0 && world.memory.welcomed && (world.cp.id === 1 || world.cp.job.tokenDigest !== null)) {
-    const old: Down = { kind: 'job', id: 0, digest: tokenOf(0) };
-    steps.push(
-      ...takeDown(
-        setting,
-        { ...world, budget: spend(world, 'replays') },
-        old,
-        'agent takes a copy of the first token',
-        true,
-      ),
-    );
-  }
-  return steps;
-}
-
-function corrupt(setting: Setting, world: World, link: Link): Step<World>[] {
-  const [up, ...restUp] = link.up;
-  const [down, ...restDown] = link.down;
-  const base = tampered({ ...world, budget: spend(world, 'corruptions') });
-  const steps: Step<World>[] = [];
-  if (up?.kind === 'results') {
-    const frame: Up = { ...up, lines: `#${up.lines.slice(1)}` };
-    steps.push(
-      ...takeUp(
-        setting,
-        { ...base, link: { ...link, up: restUp } },
-        frame,
-        'control plane takes changed results',
-        true,
-      ),
-    );
-  }
-  if (up !== undefined) steps.push(...mislead(setting, base, { ...link, up: restUp }, up));
-  const downward = (frame: Down, label: string): void => {
-    steps.push(...takeDown(setting, { ...base, link: { ...link, down: restDown } }, frame, label, true));
-  };
-  if (down?.kind === 'welcome') {
-    const views = down.views.map((view) => (view === null ? null : { ...view, head: 'other' as Digest }));
-    downward({ ...down, views }, 'agent takes a welcome of something else');
-  }
-  if (down?.kind === 'rows') downward({ ...down, signed: false }, 'agent takes changed rows');
-  if (down?.kind === 'ack') {
-    downward({ ...down, sequence: down.sequence + 2 }, 'agent takes an ack of more');
-    const job = world.disk.jobs[down.id]?.job;
-    if (job?.phase === 'accepted' || down.sequence < (job?.produced ?? 0))
-      downward({ kind: 'finished.ack', id: down.id, head: down.head }, 'agent takes a finished.ack of less');
-  }
-  return steps;
-}
-
-/** Frames that say what is not so. The control plane must not believe them; a new link mends it. */
-function mislead(setting: Setting, base: World, link: Link, frame: Up): Step<World>[] {
-  const digest = 'forged' as Digest;
-  const world: World = { ...base, link, ghost: { ...base.ghost, misled: true } };
-  const lies: Up[] = [];
-  if (frame.kind === 'hello' && world.disk.jobs[world.cp.id] === null && world.cp.job.phase !== 'queued')
-    lies.push({ ...frame, held: ids.map(() => ({ tokenDigest: digest, nextChunk: 0 })) });
-  if (frame.kind === 'rejected') lies.push({ kind: 'accepted', id: frame.id, digest });
-  if (frame.kind === 'finished') {
-    lies.push({ ...frame, digest }, { ...frame, last: frame.last + 1 }, { ...frame, head: 'other' as Digest });
-    if (!world.cp.job.cancelRequested) lies.push({ ...frame, digest: null });
-  }
-  return lies.flatMap((lie) =>
-    takeUp(setting, world, lie, `control plane takes a false ${lie.kind}`, true).map((step) => {
-      const believed = step.to.cp.job.phase === 'finished' && world.cp.job.phase !== 'finished';
-      const fault = believed ? 'a false last word is believed' : step.to.ghost.fault;
-      return { ...step, to: { ...step.to, ghost: { ...step.to.ghost, fault } } };
-    }),
-  );
 }
 
 function diskSteps(setting: Setting, world: World): Step<World>[] {
