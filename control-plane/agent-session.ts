@@ -24,6 +24,7 @@ import { welcome } from './welcome.ts';
 /** Frames read ahead; beyond it the socket is not read. */
 const queuedFrames = 16;
 const badFramesAllowed = 1;
+const ignoredFramesAllowed = 10_000;
 /** Row requests that one session may make; each makes us read and send a chunk. */
 const rowRequestsAllowed = 10_000;
 const missedAnswersAllowed = 2;
@@ -92,8 +93,13 @@ export class AgentSession {
     if (decoded.unknownFields > 0) this.#ignore('frame_malformed');
     this.#queue.push({ frame: decoded.frame, lines: decoded.lines });
     if (this.#queue.length >= queuedFrames) this.#socket.pause();
+    this.#start();
+  }
+
+  #start(): void {
     this.#working ??= this.#work().finally(() => {
       this.#working = null;
+      if (this.#queue.length > 0 && this.#context.link.open) this.#start();
     });
   }
 
@@ -185,6 +191,7 @@ export class AgentSession {
   #ignore(code: ErrorCode): void {
     this.#ignored += 1;
     const { emit, identity } = this.#context;
+    if (this.#ignored > ignoredFramesAllowed) this.close({ kind: 'protocol_error', code: 'frame_unexpected' });
     // The first, and then every hundredth: a flood of them is no flood of log lines.
     if (this.#ignored % 100 === 1)
       emit('frame.ignored', { agent: identity.agent, session: identity.counter, code, count: this.#ignored });

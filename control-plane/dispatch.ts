@@ -111,6 +111,8 @@ export class Dispatch {
     this.#pumping = true;
     void this.#run().finally(() => {
       this.#pumping = false;
+      // Asked again between the last look and here.
+      if (this.#again && this.#context.link.open) this.pump();
     });
   }
 

@@ -16,6 +16,8 @@ import { mayAct } from './roles.ts';
 
 /** Bodies other than the stream of rows. */
 const bodyBytes = 64 * 1024;
+/** How long one request may take to come in; the longest is a stream of rows. */
+const uploadMs = 15 * 60_000;
 const documentPath = '/api/v1/openapi.json';
 
 export interface ServerOptions {
@@ -51,9 +53,14 @@ export function createServer(deps: ApiDeps, options: ServerOptions): FastifyInst
 }
 
 function newFastify({ tls }: ServerOptions): FastifyInstance {
-  const options = { logger: false, bodyLimit: bodyBytes, forceCloseConnections: true, exposeHeadRoutes: false };
-  // The kind of server is all that differs; the routes see the same instance.
-  return tls === null ? Fastify(options) : (Fastify({ ...options, https: tls }) as unknown as FastifyInstance);
+  const options = {
+    logger: false,
+    bodyLimit: bodyBytes,
+    requestTimeout: uploadMs,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+  };
+  return tls === null ? Fastify(options) : Fastify({ ...options, https: tls });
 }
 
 function addRoute(

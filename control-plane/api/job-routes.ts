@@ -46,9 +46,15 @@ async function takeUpload(deps: ApiDeps, request: FastifyRequest, sub: string): 
   if (typeof key === 'string' && (key.length === 0 || key.length > 255))
     return refuse('request_invalid', 'an Idempotency-Key has 1 to 255 characters');
   const body = (request.body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  const taken = await takeJob(deps, { sub, idempotencyKey: typeof key === 'string' ? key : null, body });
+  const taken = await takeJob(deps, { sub, idempotencyKey: typeof key === 'string' ? key : null, body }).catch(
+    (error: unknown) => {
+      // A caller that goes away in the middle is no fault of ours.
+      if (request.raw.readableAborted) return refuse('request_invalid', 'the body was cut off');
+      throw error;
+    },
+  );
   if (isRefusal(taken)) {
-    await drain(body);
+    if (!request.raw.readableAborted) await drain(body);
     return taken;
   }
   const { job, kind } = taken;

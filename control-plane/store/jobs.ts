@@ -60,7 +60,7 @@ export async function countUnfinished(db: Queries, agent: AgentId): Promise<numb
     .where('agent', '=', agent)
     .where('phase', 'in', ['sent', 'accepted'])
     .executeTakeFirstOrThrow();
-  return Number(found.count);
+  return found.count;
 }
 
 export async function nextQueued(db: Queries, agent: AgentId): Promise<JobRow | null> {

@@ -133,6 +133,8 @@ describe('pairing a host', () => {
     expect(await statusOf('cloned')).to.equal('conflict');
     const cleared = await plane.command(['agents', 'clear', 'cloned']);
     expect(cleared.status, cleared.stderr).to.equal(0);
+    // Clearing ends the session that was there: whoever is the host comes back with the next counter.
+    await original.logged('link.welcomed', 2);
     expect(await statusOf('cloned')).to.equal('online');
     await copy.kill('SIGTERM');
     await original.kill('SIGTERM');

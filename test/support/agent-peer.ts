@@ -9,7 +9,7 @@ import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished } from '../../protocol/finished-statement.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
-import { type AgentId, type ControlPlaneId, type Digest, type JobId, type KeyId, controlPlaneId, digestSchema } from '../../protocol/ids.ts';
+import { type AgentId, type ControlPlaneId, type Digest, type JobId, type KeyId, controlPlaneId } from '../../protocol/ids.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { tokenDigest, verifyJob } from '../../protocol/job-token.ts';
 import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';
@@ -300,8 +300,4 @@ export class PeerJob {
     await this.finish();
     await this.peer.next('job.finished.ack');
   }
-}
-
-export function digestOf(text: string): Digest {
-  return digestSchema.parse(nodeHashing.sha256(text));
 }
