@@ -215,6 +215,7 @@ export class AgentSession {
     const { emit, identity, now, store } = this.#context;
     const { agent, counter: session } = identity;
     await this.#working;
+    await this.#dispatch.settled();
     emit('session.closed', { agent, session, closeCode, durationMs: now() - this.#openedAt });
     await saveSeen(store.db, agent, now()).catch((error: unknown) => {
       emit('server.fault', { name: 'session', agent, fault: faultOf(error) });

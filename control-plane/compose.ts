@@ -111,7 +111,10 @@ async function openStore(dataDir: string): Promise<Store | Refusal> {
   try {
     return await openSqliteStore(path, new Sealer(key));
   } catch (error) {
-    return refuse('state_damaged', `${path} does not open (${faultOf(error)}); restore the data directory from a backup`);
+    return refuse(
+      'state_damaged',
+      `${path} does not open (${faultOf(error)}); restore the data directory from a backup`,
+    );
   }
 }
 
@@ -122,7 +125,10 @@ async function listen(
   try {
     await app.listen({ host, port });
   } catch (error) {
-    return refuse('configuration_invalid', `cannot listen on ${host}:${port} (${faultOf(error)}); name another --listen`);
+    return refuse(
+      'configuration_invalid',
+      `cannot listen on ${host}:${port} (${faultOf(error)}); name another --listen`,
+    );
   }
   const address = app.server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;

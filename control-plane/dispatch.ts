@@ -72,7 +72,7 @@ export class Dispatch {
   readonly #resend: JobId[] = [];
   #granted: Credit = noCredit;
   #sent: Credit = noCredit;
-  #pumping = false;
+  #pumping: Promise<void> | null = null;
   #again = false;
   #draining = false;
 
@@ -107,13 +107,16 @@ export class Dispatch {
   /** Sends what credit and the socket allow; called whenever either, or the work, may have grown. */
   pump(): void {
     this.#again = true;
-    if (this.#pumping) return;
-    this.#pumping = true;
-    void this.#run().finally(() => {
-      this.#pumping = false;
+    this.#pumping ??= this.#run().finally(() => {
+      this.#pumping = null;
       // Asked again between the last look and here.
       if (this.#again && this.#context.link.open) this.pump();
     });
+  }
+
+  /** Resolves when nothing of it touches the store any more; only after the link has closed. */
+  async settled(): Promise<void> {
+    await this.#pumping;
   }
 
   async #run(): Promise<void> {

@@ -94,9 +94,7 @@ async function readRequest(lines: LineReader): Promise<(JobRequest & { agent: Ag
     return refuse('request_invalid', `line 1: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
   }
   const agent = agentIdSchema.safeParse(parsed.data.agent).data;
-  return agent === undefined
-    ? refuse('not_found', 'there is no agent of this name')
-    : { ...parsed.data, agent };
+  return agent === undefined ? refuse('not_found', 'there is no agent of this name') : { ...parsed.data, agent };
 }
 
 function lossyInput(text: string): string | null {
@@ -139,7 +137,10 @@ async function storeRows(store: Store, job: JobId, lines: LineReader): Promise<n
     if (line === null) break;
     if (isRefusal(line)) return line;
     if (readObject(line.text) === null)
-      return refuse('row_malformed', `line ${line.number}: expected a JSON object without duplicate keys as row ${total}`);
+      return refuse(
+        'row_malformed',
+        `line ${line.number}: expected a JSON object without duplicate keys as row ${total}`,
+      );
     if (total === limits.jobRows)
       return refuse('request_invalid', `line ${line.number}: a job has at most ${limits.jobRows} rows; make several`);
     if (rows.length === limits.chunkRows || bytes + line.bytes + 1 > limits.chunkBytes) await flush();

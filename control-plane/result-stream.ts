@@ -16,8 +16,7 @@ export interface ResultStreamOptions {
 }
 
 export type ResultItem =
-  | { readonly kind: 'entry'; readonly sequence: number; readonly line: string }
-  | { readonly kind: 'keep_alive' };
+  { readonly kind: 'entry'; readonly sequence: number; readonly line: string } | { readonly kind: 'keep_alive' };
 
 export async function* streamResults(
   { store, watch }: { store: Store; watch: JobWatch },

@@ -105,7 +105,10 @@ async function authorise(
   const secret = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
   const token = secret === undefined ? null : await findToken(deps.store.db, secret);
   if (token === null)
-    return refuse('unauthorized', 'send an API token as Authorization: Bearer TOKEN; the first is in the file admin-token');
+    return refuse(
+      'unauthorized',
+      'send an API token as Authorization: Bearer TOKEN; the first is in the file admin-token',
+    );
   if (!mayAct(token.role, route.role))
     return refuse('forbidden', `this needs the role ${route.role}, the token has ${token.role}`);
   tokens.set(request, token);

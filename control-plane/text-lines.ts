@@ -27,7 +27,10 @@ export function readLines(chunks: AsyncIterator<Uint8Array>): LineReader {
       const part = end < 0 ? rest : rest.subarray(0, end);
       length += part.byteLength;
       if (length > maxBytes)
-        return refuse('row_too_large', `line ${number + 1}: expected at most ${maxBytes} bytes on a line; split the data`);
+        return refuse(
+          'row_too_large',
+          `line ${number + 1}: expected at most ${maxBytes} bytes on a line; split the data`,
+        );
       if (part.byteLength > 0) buffered.push(part);
       rest = end < 0 ? new Uint8Array() : rest.subarray(end + 1);
       const chunk = end < 0 ? await chunks.next() : null;

@@ -25,7 +25,7 @@ export type Log = EventSink & {
 
 export function createLog(options: LogOptions): Log {
   const stream = options.stream ?? stdout;
-  const human = options.format === 'human' || (options.format === 'auto' && 'isTTY' in stream && Boolean(stream.isTTY));
+  const human = options.format === 'human' || (options.format === 'auto' && 'isTTY' in stream && stream.isTTY);
   const transport = new transports.Stream({ stream });
   const logger = createLogger({
     level: options.level,

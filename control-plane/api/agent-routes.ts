@@ -8,7 +8,14 @@ import { issueCode, pair } from '../pairing.ts';
 import { type AgentRow, agentById, clearConflict, insertAgent, revoke } from '../store/agents.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { type ApiRoute, defineRoute } from './route.ts';
-import { type AgentView, agentListSchema, agentParamsSchema, agentViewSchema, invitationSchema, newAgentSchema } from './schemas.ts';
+import {
+  type AgentView,
+  agentListSchema,
+  agentParamsSchema,
+  agentViewSchema,
+  invitationSchema,
+  newAgentSchema,
+} from './schemas.ts';
 
 const noAgent = refuse('not_found', 'there is no agent of this name');
 
@@ -97,7 +104,8 @@ function clearAgent(deps: ApiDeps): ApiRoute {
     method: 'POST',
     path: '/api/v1/agents/:name/clear',
     role: 'admin',
-    summary: 'Clear a session counter conflict after looking at the host: the refused counter or a larger one is taken once.',
+    summary:
+      'Clear a session counter conflict after looking at the host: the refused counter or a larger one is taken once.',
     params: agentParamsSchema,
     answers: [{ status: 200, description: 'The agent.', schema: agentViewSchema }],
     async handle({ params }) {

@@ -9,7 +9,15 @@ import { type ResultItem, streamResults } from '../result-stream.ts';
 import { type JobFilter, type JobRow, jobById, listJobs } from '../store/jobs.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { type ApiRoute, type Call, type Result, defineRoute } from './route.ts';
-import { type JobQuery, jobListSchema, jobParamsSchema, jobQuerySchema, jobRequestSchema, jobViewSchema, resultQuerySchema } from './schemas.ts';
+import {
+  type JobQuery,
+  jobListSchema,
+  jobParamsSchema,
+  jobQuerySchema,
+  jobRequestSchema,
+  jobViewSchema,
+  resultQuerySchema,
+} from './schemas.ts';
 
 export const jsonLines = 'application/x-ndjson';
 const eventStream = 'text/event-stream';
@@ -27,7 +35,8 @@ function createJob(deps: ApiDeps): ApiRoute {
     method: 'POST',
     path: '/api/v1/jobs',
     role: 'operator',
-    summary: 'Create a job. Line 1 of the JSON Lines body is the job, every further line one row; no row means one empty row.',
+    summary:
+      'Create a job. Line 1 of the JSON Lines body is the job, every further line one row; no row means one empty row.',
     body: jobRequestSchema,
     streamedBody: true,
     headers: { 'Idempotency-Key': 'Same key and same body: the same job. Same key, other body: refused.' },
@@ -40,8 +49,7 @@ function createJob(deps: ApiDeps): ApiRoute {
 }
 
 async function takeUpload(deps: ApiDeps, request: FastifyRequest, sub: string): Promise<Result> {
-  if (!(request.body instanceof Readable))
-    return refuse('request_invalid', `expected a body of type ${jsonLines}`);
+  if (!(request.body instanceof Readable)) return refuse('request_invalid', `expected a body of type ${jsonLines}`);
   const key = request.headers['idempotency-key'];
   if (typeof key === 'string' && (key.length === 0 || key.length > 255))
     return refuse('request_invalid', 'an Idempotency-Key has 1 to 255 characters');
@@ -141,7 +149,8 @@ function results(deps: ApiDeps): ApiRoute {
     method: 'GET',
     path: '/api/v1/jobs/:id/results',
     role: 'viewer',
-    summary: 'Stored entries in sequence, one JSON value a line. With `follow` until the job has ended; an empty line means still there.',
+    summary:
+      'Stored entries in sequence, one JSON value a line. With `follow` until the job has ended; an empty line means still there.',
     params: jobParamsSchema,
     query: resultQuerySchema,
     headers: { 'Last-Event-ID': 'For Server-Sent Events: go on after this sequence.' },

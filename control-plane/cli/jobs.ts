@@ -49,7 +49,7 @@ function listCommand(terminal: Terminal): Command {
   return withServerOptions(new Command('list').description('List jobs, newest first'))
     .option('--agent <name>', 'only those of this agent')
     .option('--status <status>', 'only those in this state, for example running')
-    .option('--limit <n>', 'at most so many', wholeNumber(1, 1_000))
+    .option('--limit <n>', 'at most so many', wholeNumber(1, 500))
     .option('--json', 'the answer of the API: {"jobs": […]}')
     .action(
       action(terminal, (options: ListOptions) =>

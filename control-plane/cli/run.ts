@@ -74,7 +74,7 @@ export function runCommand(terminal: Terminal): Command {
     .option('--concurrency <n>', 'rows under way at once', wholeNumber(1, 64))
     .addOption(new Option('--on-error <what>', 'what a failed row means for the others').choices(['continue', 'stop']))
     .option('--dry-run', 'render and check everything, call nothing')
-    .option('--ttl <seconds>', 'latest start of a call, in seconds from now', wholeNumber(1, 31_536_000))
+    .option('--ttl <seconds>', 'latest start of a call, in seconds from now', wholeNumber(1, 30 * 86_400))
     .option('--idempotency-key <key>', 'the same key and job again is the same job (default: a new key)')
     .option('--quiet', 'no progress and no summary');
   return withServerOptions(command)

@@ -88,7 +88,7 @@ describe('the launchers', () => {
     return { out, err, code, signal, pid: child.pid };
   }
 
-  for (const node of [...new Set([process.execPath, olderNode])]) {
+  for (const node of new Set([process.execPath, olderNode])) {
     const name = node === process.execPath ? 'the pinned Node' : 'another Node';
 
     it(`runs the agent on the pinned Node without code from strings, started by ${name}`, async () => {

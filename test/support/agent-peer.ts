@@ -9,7 +9,14 @@ import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished } from '../../protocol/finished-statement.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
-import { type AgentId, type ControlPlaneId, type Digest, type JobId, type KeyId, controlPlaneId } from '../../protocol/ids.ts';
+import {
+  type AgentId,
+  type ControlPlaneId,
+  type Digest,
+  type JobId,
+  type KeyId,
+  controlPlaneId,
+} from '../../protocol/ids.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { tokenDigest, verifyJob } from '../../protocol/job-token.ts';
 import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';
@@ -76,7 +83,10 @@ export async function pairAgent(invitation: Invitation, key?: PrivateKey): Promi
   const answer = await postPair(invitation.url, await pairBody(invitation, own));
   const body: unknown = await answer.json();
   if (answer.status !== 200) throw new Error(`pairing: ${answer.status} ${JSON.stringify(body)}`);
-  const trusted = await verifyPairing(pairAnswerSchema.parse(body), { fingerprint: invitation.fingerprint, agentKey: kid });
+  const trusted = await verifyPairing(pairAnswerSchema.parse(body), {
+    fingerprint: invitation.fingerprint,
+    agentKey: kid,
+  });
   if (isRefusal(trusted)) throw new Error(trusted.detail);
   return {
     url: invitation.url,
@@ -262,7 +272,9 @@ export class PeerJob {
   /** One envelope and its row_end for each row. */
   runRows(from: number, count: number): void {
     for (let row = from; row < from + count; row += 1) {
-      this.lines.push(JSON.stringify({ row, envelope: { result: { UserName: `user-${row}` }, error: null, has_error: false } }));
+      this.lines.push(
+        JSON.stringify({ row, envelope: { result: { UserName: `user-${row}` }, error: null, has_error: false } }),
+      );
       this.lines.push(rowEndLine(row, 1, 'succeeded'));
     }
   }

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { loadConfig } from '../../../agent/config/load-config.ts';
 import { type ConfigProblems, formatProblems, isConfigProblems } from '../../../agent/config/problem.ts';
 import { readYaml } from '../../../agent/config/read-yaml.ts';

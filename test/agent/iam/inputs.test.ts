@@ -52,7 +52,8 @@ describe('names of inputs', () => {
       expect(refusal.detail, name).to.contain(`Did you mean ${meant}`);
     }
     const far = refused(matchInputs(action('delete_access_key'), ['x'.repeat(5000)]));
-    expect(far.detail).to.not.contain('mean').and.to.contain('"Access Key"');
+    expect(far.detail).to.not.contain('mean');
+    expect(far.detail).to.contain('"Access Key"');
     expect(far.detail.length).to.be.below(400);
     for (const name of ['Marker', '__proto__', '']) {
       expect(refused(matchInputs(action('list_policies'), [name])).code).to.equal('unknown_input');

@@ -119,6 +119,24 @@ describe('damaged journal', () => {
     expect(recovery.damaged.map(({ job }) => job)).to.deep.equal([jobIdOf(1), two]);
   });
 
+  it('quarantines the jobs whose records are newer than the meta record', async () => {
+    directory.tamper(directory.path, sql('UPDATE meta SET counter = 2'));
+    const { recovery } = await directory.open();
+    expect(recovery.damaged.map(({ job }) => job)).to.deep.equal([jobIdOf(3), jobIdOf(4)]);
+  });
+
+  it('quarantines a job with an entry that is well sealed and not in the chain', async () => {
+    const { journal } = await directory.open();
+    const { job, changes } = startedJob(9, lines);
+    const made = withEntries(job, ['a', 'b']);
+    const [first, second] = made.entries;
+    if (first === undefined || second === undefined) throw new Error('no entries');
+    const entries = [{ ...first, head: second.head }, second];
+    await journal.commit([...changes, { kind: 'entries', job: job.id, entries }, stateChange(made.job)]);
+    await journal.close();
+    expect((await directory.open()).recovery.damaged.map((damaged) => damaged.job)).to.deep.equal([job.id]);
+  });
+
   it('does not let a closed job run again when its record is damaged', async () => {
     directory.tamper(directory.path, flip('jobs', `id = '${jobIdOf(4)}'`));
     const { journal } = await directory.open();

@@ -41,7 +41,7 @@ describe('the log', () => {
     it(`prints no secret that comes in an unknown field or in a field of another form (${format})`, async () => {
       const text = await printed({ level: 'debug', format }, (log) => {
         const loose = unchecked(log);
-        loose('job.refused', { job, detail: secret, code: secret, connection: `${secret}` });
+        loose('job.refused', { job, detail: secret, code: secret, connection: secret });
         loose('call.retried', { awsCode: secret, requestId: secret, operation: { secret }, attempt: secret });
         loose('no.such.event', { job: secret });
         loose(secret, {});

@@ -1,0 +1,169 @@
+// The bucket in simulated time against buckets that hide their rate, as AWS does. The measures: nearly every call succeeds the first time, and
+// most of what the account gives is used.
+import { expect } from 'chai';
+import { createTokenBucket, type TokenBucket } from '../../../agent/iam/limiter.ts';
+import { SimulatedClock } from './simulated-clock.ts';
+
+/** What AWS might do: a bucket with a hidden rate, which may change and which others may use too. */
+class HiddenBucket {
+  readonly #clock: SimulatedClock;
+  readonly #rateAt: (ms: number) => number;
+  readonly #capacity: number;
+  #tokens: number;
+  #atMs = 0;
+
+  constructor(clock: SimulatedClock, rateAt: (ms: number) => number, capacity: number) {
+    this.#clock = clock;
+    this.#rateAt = rateAt;
+    this.#capacity = capacity;
+    this.#tokens = capacity;
+  }
+
+  take(): boolean {
+    const now = this.#clock.monotonicMs();
+    this.#tokens = Math.min(this.#capacity, this.#tokens + ((now - this.#atMs) / 1000) * this.#rateAt(now));
+    this.#atMs = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
+
+interface Outcome {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly perSecond: number;
+}
+
+const limits = { callsPerSecond: 5, maxCallsPerSecond: 50, burst: 5 };
+
+/** Four workers call without a pause for the given time, each call taking a tenth of a second. */
+async function press(
+  clock: SimulatedClock,
+  bucket: TokenBucket,
+  hidden: HiddenBucket,
+  forMs: number,
+): Promise<Outcome> {
+  const startMs = clock.monotonicMs();
+  let accepted = 0;
+  let refused = 0;
+  const worker = async (): Promise<void> => {
+    while (clock.monotonicMs() - startMs < forMs) {
+      const permit = await bucket.take();
+      const ok = hidden.take();
+      await clock.sleep(50 + clock.random() * 100);
+      if (ok) bucket.accepted(permit);
+      else bucket.throttled(permit);
+      if (ok) accepted += 1;
+      else refused += 1;
+    }
+  };
+  await clock.run(Promise.all([worker(), worker(), worker(), worker()]));
+  return { accepted, refused, perSecond: (accepted / (clock.monotonicMs() - startMs)) * 1000 };
+}
+
+const share = (outcome: Outcome): number => outcome.refused / (outcome.accepted + outcome.refused);
+
+describe('the rate of calls', () => {
+  const steady: readonly [rate: number, capacity: number][] = [
+    [2, 10],
+    [10, 20],
+    [20, 5],
+  ];
+  for (const [rate, capacity] of steady) {
+    it(`learns a hidden rate of ${rate} with room for ${capacity}`, async () => {
+      const clock = new SimulatedClock();
+      const bucket = createTokenBucket(limits, clock);
+      const hidden = new HiddenBucket(clock, () => rate, capacity);
+      await press(clock, bucket, hidden, 120_000);
+      const outcome = await press(clock, bucket, hidden, 600_000);
+      expect(share(outcome), 'refused').to.be.below(0.02);
+      expect(outcome.perSecond / rate, 'used').to.be.within(0.85, 1.05);
+    });
+  }
+
+  it('follows a rate that falls and rises again', async () => {
+    const clock = new SimulatedClock(2);
+    const bucket = createTokenBucket(limits, clock);
+    const hidden = new HiddenBucket(clock, (ms) => (ms > 300_000 && ms < 600_000 ? 3 : 12), 10);
+    await press(clock, bucket, hidden, 300_000);
+    const low = await press(clock, bucket, hidden, 300_000);
+    expect(low.perSecond).to.be.within(2.4, 3.5);
+    expect(share(low)).to.be.below(0.06);
+    await press(clock, bucket, hidden, 180_000);
+    const high = await press(clock, bucket, hidden, 300_000);
+    expect(high.perSecond).to.be.above(9);
+    expect(share(high)).to.be.below(0.03);
+  });
+
+  it('leaves room for another user of the same bucket', async () => {
+    const clock = new SimulatedClock(3);
+    const bucket = createTokenBucket(limits, clock);
+    const hidden = new HiddenBucket(clock, () => 12, 12);
+    const other = { stop: false };
+    const foreign = async (): Promise<void> => {
+      while (!other.stop) {
+        hidden.take();
+        await clock.sleep(250);
+      }
+    };
+    const done = foreign();
+    await press(clock, bucket, hidden, 120_000);
+    const outcome = await press(clock, bucket, hidden, 600_000);
+    other.stop = true;
+    await clock.run(done);
+    expect(share(outcome)).to.be.below(0.03);
+    expect(outcome.perSecond).to.be.within(6.5, 8.5);
+  });
+
+  it('never passes the most that is allowed, and starts where it is told', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket({ callsPerSecond: 5, maxCallsPerSecond: 8, burst: 1 }, clock);
+    expect(bucket.rate).to.equal(5);
+    const outcome = await press(clock, bucket, new HiddenBucket(clock, () => 1000, 1000), 300_000);
+    expect(outcome.refused).to.equal(0);
+    expect(outcome.perSecond).to.be.within(7, 8.01);
+    const over = createTokenBucket({ callsPerSecond: 50, maxCallsPerSecond: 8, burst: 1 }, clock);
+    expect(over.rate).to.equal(8);
+  });
+
+  it('does not grow while it is idle', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket(limits, clock);
+    const idle = async (): Promise<void> => {
+      for (let call = 0; call < 20; call += 1) {
+        bucket.accepted(await bucket.take());
+        await clock.sleep(60_000);
+      }
+    };
+    await clock.run(idle());
+    expect(bucket.rate).to.equal(5);
+  });
+
+  it('cuts once for calls that were refused together', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket(limits, clock);
+    const permits = [await bucket.take(), await bucket.take(), await bucket.take()];
+    for (const permit of permits) bucket.throttled(permit);
+    expect(bucket.rate).to.equal(3.5);
+  });
+
+  it('serves in order, and lets go of who no longer waits', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket({ callsPerSecond: 1, maxCallsPerSecond: 1, burst: 1 }, clock);
+    const order: string[] = [];
+    const abort = new AbortController();
+    const take = async (name: string, signal?: AbortSignal): Promise<void> => {
+      try {
+        await bucket.take(signal);
+        order.push(`${name} at ${Math.round(clock.monotonicMs() / 1000)}`);
+      } catch {
+        order.push(`${name} left`);
+      }
+    };
+    const all = [take('a'), take('b'), take('c', abort.signal), take('d')];
+    abort.abort(new Error('stop'));
+    await clock.run(Promise.all(all));
+    expect(order).to.deep.equal(['c left', 'a at 0', 'b at 1', 'd at 2']);
+  });
+});

@@ -1,0 +1,161 @@
+// Who gets a socket, and whose word counts: session tokens, the counter as replay protection and fence, revocation, conflicts.
+import { expect } from 'chai';
+import { type Identity, Peer, UpgradeRefused, dialWith, newKey, sessionToken } from '../support/agent-peer.ts';
+import { Fixture } from '../support/control-plane-fixture.ts';
+
+async function refused(dial: Promise<unknown>): Promise<string> {
+  const error = await dial.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof UpgradeRefused)) throw new Error(`expected a refused upgrade, got ${String(error)}`);
+  return `${error.status} ${error.code}`;
+}
+
+async function statusOf(fixture: Fixture, name = 'host-1'): Promise<string | undefined> {
+  const { agents } = await fixture.json<{ agents: { agent: string; status: string }[] }>('GET', '/api/v1/agents');
+  return agents.find(({ agent }) => agent === name)?.status;
+}
+
+describe('control plane: gateway', () => {
+  let fixture: Fixture;
+  let identity: Identity;
+  beforeEach(async () => {
+    fixture = await Fixture.start();
+    identity = await fixture.pair();
+  });
+  afterEach(async () => {
+    expect(fixture.faults()).to.deep.equal([]);
+    await fixture.close();
+  });
+
+  it('refuses tokens that are absent, of an unknown key, for another control plane, stale or early', async () => {
+    const stranger = { ...identity, key: await newKey() };
+    const elsewhere = {
+      ...identity,
+      controlPlane: identity.controlPlane.replace(/.$/, 'A') as Identity['controlPlane'],
+    };
+    const tokens = [
+      '',
+      'a.b.c',
+      await sessionToken(stranger, 1),
+      await sessionToken(elsewhere, 1),
+      await sessionToken(identity, 1, Date.now() - 10 * 60_000),
+      await sessionToken(identity, 1, Date.now() + 10 * 60_000),
+    ];
+    for (const token of tokens) expect(await refused(dialWith(fixture.url, token))).to.equal('401 session_rejected');
+    // Nothing of that has used up a counter.
+    await (await fixture.dial(identity, 1)).hello();
+  });
+
+  it('refuses another path and another subprotocol', async () => {
+    const token = await sessionToken(identity, 1);
+    expect(await refused(dialWith(`${fixture.url}/x`, token))).to.equal('404 not_found');
+    expect(await refused(dialWith(fixture.url, token, 'iam-agent.v9'))).to.equal('400 request_invalid');
+  });
+
+  it('closes the older session with 4001 when a larger counter comes', async () => {
+    const older = await fixture.dial(identity, 1);
+    await older.hello();
+    const newer = await fixture.dial(identity, 2);
+    expect(await older.closed).to.deep.equal({ code: 4001, reason: 'session_replaced' });
+    await newer.hello();
+    expect(await statusOf(fixture)).to.equal('online');
+  });
+
+  it('ignores what an older session still says', async () => {
+    const { job } = await fixture.createJob();
+    const older = await fixture.dial(identity, 1);
+    await older.hello();
+    older.credit(1, 1);
+    const token = await older.job();
+    const newer = await fixture.dial(identity, 2);
+    // The close frame is on its way while this is sent.
+    token.accept();
+    await token.finish({ last_sequence: 0, head: token.headAt(0), rows: {} });
+    await older.closed;
+    await newer.settled();
+    expect((await fixture.job(job)).status).to.equal('sent');
+  });
+
+  it('takes each counter once: a replay is refused, marked, and nothing is dispatched until an operator clears it', async () => {
+    const token = await sessionToken(identity, 5);
+    const peer = new Peer(identity, 5, await dialWith(fixture.url, token));
+    await peer.hello();
+    expect(await refused(dialWith(fixture.url, token))).to.equal('409 session_counter_reused');
+    expect(await refused(fixture.dial(identity, 3))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('conflict');
+    await fixture.createJob();
+    peer.credit(1, 1);
+    await peer.settled();
+    expect(peer.has('job')).to.equal(false);
+    // A larger counter is a session, but nothing is dispatched to it either.
+    const larger = await fixture.dial(identity, 6);
+    await larger.hello();
+    larger.credit(1, 1);
+    await larger.settled();
+    expect(larger.has('job')).to.equal(false);
+
+    const cleared = await fixture.json<{ status: string }>('POST', '/api/v1/agents/host-1/clear');
+    expect(cleared.status).to.not.equal('conflict');
+    await larger.closed;
+    const again = await fixture.dial(identity, 7);
+    await again.hello();
+    again.credit(1, 1);
+    expect((await again.job()).claims.aud).to.equal('host-1');
+    await peer.close();
+  });
+
+  it('takes a rolled-back host again after the operator cleared it, once', async () => {
+    await (await fixture.dial(identity, 40)).hello();
+    expect(await refused(fixture.dial(identity, 4))).to.equal('409 session_counter_reused');
+    await fixture.json('POST', '/api/v1/agents/host-1/clear');
+    await (await fixture.dial(identity, 4)).hello();
+    expect(await refused(fixture.dial(identity, 4))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('conflict');
+  });
+
+  it('admits one of several dials with one counter that come at once', async () => {
+    const token = await sessionToken(identity, 1);
+    const dials = await Promise.allSettled(Array.from({ length: 5 }, () => dialWith(fixture.url, token)));
+    const open = dials.flatMap((dial) => (dial.status === 'fulfilled' ? [dial.value] : []));
+    expect(open).to.have.length(1);
+    open[0]?.terminate();
+  });
+
+  it('closes a revoked agent with 4003 and refuses it with 403', async () => {
+    const peer = await fixture.dial(identity, 1);
+    await peer.hello();
+    const view = await fixture.json<{ status: string }>('DELETE', '/api/v1/agents/host-1');
+    expect(view.status).to.equal('revoked');
+    expect(await peer.closed).to.deep.equal({ code: 4003, reason: 'agent_revoked' });
+    expect(await refused(fixture.dial(identity, 2))).to.equal('403 agent_revoked');
+    expect(
+      (await fixture.postJob([JSON.stringify({ agent: 'host-1', connection: 'p', action: 'a', inputs: {} })])).status,
+    ).to.equal(409);
+  });
+
+  it('says goodbye with 1001 when it stops', async () => {
+    const peer = await fixture.dial(identity, 1);
+    await peer.hello();
+    await fixture.stop();
+    expect((await peer.closed).code).to.equal(1001);
+    await fixture.open();
+  });
+
+  it('keeps the counter over a restart', async () => {
+    await (await fixture.dial(identity, 9)).hello();
+    await fixture.restart();
+    expect(await refused(fixture.dial(identity, 9))).to.equal('409 session_counter_reused');
+  });
+
+  it('shows what hello said', async () => {
+    await (await fixture.dial(identity, 1)).hello();
+    const { agents } = await fixture.json<{ agents: object[] }>('GET', '/api/v1/agents');
+    expect(agents[0]).to.deep.include({
+      status: 'online',
+      version: '0.1.0',
+      connections: [{ label: 'prod', region: 'us-east-1', actions: ['list_users'] }],
+    });
+  });
+});
