@@ -124,7 +124,7 @@ type FormsOf<N extends EventName> = (typeof events)[N]['fields'];
 type ValueOf<F> = F extends Form<infer T> ? T : never;
 
 /** What may be said with an event. Every field is optional: a fact that is not known is left out, never guessed. */
-export type EventFields<N extends EventName = EventName> = {
+type EventFields<N extends EventName = EventName> = {
   readonly [K in keyof FormsOf<N>]?: ValueOf<FormsOf<N>[K]> | undefined;
 };
 
@@ -152,11 +152,4 @@ export function screenEvent(
     passed += 1;
   }
   return { level: known.level, fields: kept, dropped: offered - passed };
-}
-
-/** A sink that gives every event to several. */
-export function eachSink(...sinks: readonly EventSink[]): EventSink {
-  return (name, fields) => {
-    for (const sink of sinks) sink(name, fields);
-  };
 }

@@ -59,6 +59,9 @@ function newFastify({ tls }: ServerOptions): FastifyInstance {
     requestTimeout: uploadMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    // Faults before any route: an address that cannot be decoded.
+    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) =>
+      void sendRefusal(reply, refuse('request_invalid', shortMessage(error))),
   };
   return tls === null ? Fastify(options) : Fastify({ ...options, https: tls });
 }

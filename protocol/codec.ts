@@ -37,36 +37,52 @@ export function decodeFrameToControlPlane(text: string): Decoded<FrameToControlP
 
 function decode<F>(text: string, schemas: Readonly<Record<string, z.ZodType>>): Decoded<F> | UnknownType | Refusal {
   if (text.length > limits.frameBytes)
-    return refuse('frame_too_large', `expected at most ${limits.frameBytes} bytes, found ${text.length}`);
+    return refuse('frame_too_large', `expected at most ${limits.frameBytes} bytes, found at least ${text.length}`);
   const [head = '', ...lines] = text.split('\n');
-  const value = parseHead(head);
-  if (value === null) return refuse('frame_malformed', 'expected a JSON object with a type on the first line');
-  const schema = Object.hasOwn(schemas, value.type) ? schemas[value.type] : undefined;
-  if (schema === undefined) return { kind: 'unknown_type', type: value.type.slice(0, 64) };
+  const parsedHead = parseHead(head);
+  if (parsedHead === null) return refuse('frame_malformed', 'expected a JSON object with a type on the first line');
+  const { type, value } = parsedHead;
+  const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined;
+  if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, 64) };
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return refuse(
       'frame_malformed',
-      `${value.type}: field ${issue?.path.join('.') ?? ''} is not as the schema wants (${issue?.code ?? 'invalid'})`,
+      `${type}: field ${issue?.path.join('.') ?? ''} is not as the schema wants (${issue?.code ?? 'invalid'})`,
     );
   }
-  if (lines.length > 0 && !withBody.has(value.type))
-    return refuse('frame_malformed', `a ${value.type} frame has no body`);
+  if (lines.length > 0 && !withBody.has(type)) return refuse('frame_malformed', `a ${type} frame has no body`);
   if (lines.some((line) => line.length === 0)) return refuse('frame_malformed', 'a body line is empty');
   const frame = parsed.data as F;
   return {
     kind: 'frame',
     frame,
     lines,
-    unknownFields: Object.keys(value).length - Object.keys(parsed.data as object).length,
+    unknownFields: countUnknown(value, parsed.data),
   };
 }
 
-function parseHead(head: string): { type: string } | null {
+/** Members that were sent and that the schema, at any depth, did not keep. Recursion ends at `limits.jsonDepth`, which was checked before. */
+function countUnknown(sent: unknown, known: unknown): number {
+  if (!isObject(sent) || !isObject(known)) return 0;
+  let count = 0;
+  for (const [name, member] of Object.entries(sent)) {
+    count += Object.hasOwn(known, name) ? countUnknown(member, known[name]) : 1;
+  }
+  return count;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function parseHead(head: string): { type: string; value: Readonly<Record<string, unknown>> } | null {
   if (jsonFault(head, limits.jsonDepth) !== null) return null;
   try {
-    return z.looseObject({ type: z.string() }).safeParse(JSON.parse(head)).data ?? null;
+    const value: unknown = JSON.parse(head);
+    if (!isObject(value) || !Object.hasOwn(value, 'type')) return null;
+    return typeof value.type === 'string' ? { type: value.type, value } : null;
   } catch {
     return null;
   }

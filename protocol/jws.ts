@@ -73,7 +73,10 @@ export async function verifyJws(
 
 function readHeader(token: string): z.infer<typeof headerSchema> | null {
   if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token)) return null;
+  // Two spellings of one signature would give one token two digests.
+  const signature = token.slice(token.lastIndexOf('.') + 1);
   try {
+    if (base64url.encode(base64url.decode(signature)) !== signature) return null;
     const json = strictJson(base64url.decode(token.slice(0, token.indexOf('.'))));
     return headerSchema.safeParse(json).data ?? null;
   } catch {
@@ -93,7 +96,14 @@ async function verifiedPayload(token: string, key: PublicKey, algorithm: string)
 function strictJson(bytes: Uint8Array): unknown {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return jsonFault(text, limits.jsonDepth) === null ? JSON.parse(text) : undefined;
+    if (jsonFault(text, limits.jsonDepth) !== null) return undefined;
+    // Schemas drop a member of this name in silence; nothing that was signed may be dropped.
+    let hidden = false;
+    const value: unknown = JSON.parse(text, (key, member: unknown) => {
+      hidden ||= key === '__proto__';
+      return member;
+    });
+    return hidden ? undefined : value;
   } catch {
     return undefined;
   }

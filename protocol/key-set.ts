@@ -18,7 +18,8 @@ export const keySetSchema = z.strictObject({
       }),
     )
     .min(1)
-    .max(16),
+    .max(16)
+    .refine((keys) => new Set(keys.map(({ kid }) => kid)).size === keys.length, 'a key id stands twice'),
 });
 export type KeySet = z.infer<typeof keySetSchema>;
 

@@ -50,8 +50,8 @@ export async function verifySession(
   if (claims.aud !== expected.controlPlane)
     return refuse('token_wrong_audience', 'the session token is for another control plane');
   const { iat, exp } = claims;
-  if ((exp - iat) * 1000 > limits.sessionTokenLifetimeMs)
-    return refuse('token_bad_claims', 'the session token lives too long');
+  if (exp < iat || (exp - iat) * 1000 > limits.sessionTokenLifetimeMs)
+    return refuse('token_bad_claims', `exp must be within ${limits.sessionTokenLifetimeMs / 1000} s after iat`);
   if (iat * 1000 > expected.nowMs + limits.clockSkewMs)
     return refuse('token_not_yet_valid', "the agent's clock is ahead of the control plane's");
   if (exp * 1000 < expected.nowMs - limits.clockSkewMs)

@@ -45,7 +45,7 @@ function describeKey(path: string, name: string, member: z.ZodType): ConfigKey {
   return { path, name, about, required, default: value, defaultText: shown };
 }
 
-export function keyTable(): string {
+function keyTable(): string {
   const rows = configKeys().map(
     ({ path, defaultText, about }) => `| \`${path}\` | ${defaultText.replaceAll('"', '')} | ${about} |`,
   );

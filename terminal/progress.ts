@@ -1,6 +1,6 @@
 // How far a job is, on stderr: a bar that is redrawn on a terminal, a plain line now and then elsewhere, nothing when quiet. It never writes to
 // stdout; `hide` takes the bar away before something else is printed on the same terminal.
-import type { Output } from './terminal.ts';
+import { type Output, widthOf } from './terminal.ts';
 import { duration } from './summary.ts';
 import { cut, displayWidth, visible } from './visible-text.ts';
 
@@ -81,7 +81,7 @@ class ProgressBar implements Progress {
     if (this.#drawnAtMs !== null && now - this.#drawnAtMs < redrawMs) return;
     this.#drawnAtMs = now;
     // One cell stays free: writing into the last one would wrap on some terminals.
-    const room = (this.#out.columns ?? 80) - 1;
+    const room = widthOf(this.#out) - 1;
     const text = progressText(state, this.#rate.perSecond(now, state.ended));
     const bar = barOf(state, Math.min(30, room - displayWidth(text) - 3));
     this.#out.write(`\r\u001B[2K${cut(bar === '' ? text : `${bar} ${text}`, room)}`);

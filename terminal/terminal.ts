@@ -43,6 +43,11 @@ export function exitOfStop(signal: AbortSignal): ExitCode {
   return reason === ('output_closed' satisfies StopReason) ? 'io' : 'interrupted';
 }
 
+/** Cells of a line. A terminal without a size (a serial line, some CI) says 0. */
+export function widthOf(out: Output): number {
+  return out.columns === undefined || out.columns < 1 ? 80 : out.columns;
+}
+
 export function colourWanted(out: Output, env: Terminal['env']): boolean {
   return out.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }

@@ -5,7 +5,7 @@ import { memberName } from './envelope-members.ts';
 import { EnvelopeTable } from './envelope-table.ts';
 import { type EnvelopeEntry, type JsonObject, readEntry } from './read-entry.ts';
 import { Tally } from './summary.ts';
-import { type Output, writeText } from './terminal.ts';
+import { type Output, widthOf, writeText } from './terminal.ts';
 import { jsonForTerminal, visibleLines } from './visible-text.ts';
 
 export const envelopeFormats = ['jsonl', 'table', 'csv'] as const;
@@ -85,7 +85,7 @@ interface Form {
 function formOf({ format, out, width, colour }: WriterOptions): Form {
   const shown = out.isTTY === true;
   if (format === 'table') {
-    const room = width ?? (shown ? (out.columns ?? 80) : null);
+    const room = width ?? (shown ? widthOf(out) : null);
     return tableForm(new EnvelopeTable({ width: room, colour: colour ?? false }));
   }
   if (format === 'csv') return csvForm(new EnvelopeCsv(), shown);

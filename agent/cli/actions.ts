@@ -4,7 +4,7 @@ import type { ExitCode } from '../../terminal/exit-codes.ts';
 import { type Failure, failure } from '../../terminal/fail.ts';
 import { plainTable } from '../../terminal/plain-table.ts';
 import { action } from '../../terminal/program.ts';
-import { type Terminal, writeText } from '../../terminal/terminal.ts';
+import { type Terminal, widthOf, writeText } from '../../terminal/terminal.ts';
 import { cut } from '../../terminal/visible-text.ts';
 import type { Action, ActionInput, Repeat } from '../iam/catalogue.ts';
 
@@ -99,7 +99,7 @@ function distance(from: string, to: string): number {
 function list(found: readonly Action[], { stdout }: Terminal): string {
   const rows = found.map((one) => [one.name, one.accessLevel, one.description]);
   const table = plainTable(['ACTION', 'ACCESS', 'DESCRIPTION'], rows);
-  const width = stdout.isTTY === true ? (stdout.columns ?? 80) : null;
+  const width = stdout.isTTY === true ? widthOf(stdout) : null;
   const lines =
     width === null
       ? table

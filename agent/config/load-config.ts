@@ -18,7 +18,7 @@ import {
 } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
 
-export interface ConfigWarning {
+interface ConfigWarning {
   readonly kind: WarningKind;
   /** For people; holds no secret. */
   readonly text: string;

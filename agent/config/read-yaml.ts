@@ -8,7 +8,7 @@ export const maxConfigBytes = 1024 * 1024;
 const maxDepth = 16;
 const maxProblems = 20;
 
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }

@@ -120,7 +120,7 @@ function missingMember(shape: Shape, value: Json, path: string): string | null {
 }
 
 /** Lower-case names; repeated headers joined as both SDKs do. */
-export function headersOf(answer: Answer): JsonObject {
+function headersOf(answer: Answer): JsonObject {
   const joined = new Map<string, string>();
   for (const [name, value] of answer.headers) {
     const key = name.toLowerCase();

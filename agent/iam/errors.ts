@@ -15,7 +15,7 @@ export interface CallFailure {
 }
 
 /** Codes with which AWS refuses for the rate; never LimitExceeded, which is a quota. */
-export const throttlingCodes: ReadonlySet<string> = new Set([
+const throttlingCodes: ReadonlySet<string> = new Set([
   'Throttling',
   'ThrottlingException',
   'ThrottledException',
@@ -32,7 +32,7 @@ export function isThrottling(error: { readonly status: number; readonly code: st
   return error.status === 429 || throttlingCodes.has(error.code);
 }
 
-export function serviceErrorText(
+function serviceErrorText(
   error: { readonly code: string; readonly message: string },
   operation: string,
   retries: number | null,

@@ -10,7 +10,7 @@ export interface BucketLimits {
 }
 
 /** A call that took a token; hand it back with what came of it. */
-export interface Permit {
+interface Permit {
   readonly takenAtMs: number;
 }
 

@@ -76,12 +76,6 @@ const listKeys = (call: PreparedCall, deps: BeforeCallDeps): Promise<Listed> =>
 
 const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
-/** Creates with the same key must not overlap: each would take the other's key for its own. Null: no such care is needed. */
-export function serialKey(call: PreparedCall): string | null {
-  if (call.action.operation !== 'CreateAccessKey') return null;
-  return JSON.stringify([call.roleArn, text(call.input['UserName']).toLowerCase()]);
-}
-
 /**
  * To be called, and its answer stored, before a call that is not `repeat: safe`. Null: nothing need be known. It does not stop the call when
  * the keys cannot be read: a host may be allowed to create and not to list.

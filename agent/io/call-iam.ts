@@ -30,6 +30,7 @@ interface Line {
   readonly keys: () => Promise<AwsKeys>;
   readonly sessions: RoleSessions;
   readonly wire: () => Promise<Wire>;
+  readonly closeWire: () => void;
   readonly clients: Map<Service, SdkClient>;
 }
 
@@ -62,11 +63,7 @@ class SdkIamCaller implements IamCaller {
     this.#closing.abort(new Error('the agent is stopping'));
     for (const line of this.#lines.values()) {
       for (const client of line.clients.values()) client.destroy();
-      // A wire that could not be built has nothing to close.
-      void line.wire().then(
-        (wire) => wire.close(),
-        () => undefined,
-      );
+      line.closeWire();
     }
   }
 
@@ -80,23 +77,26 @@ class SdkIamCaller implements IamCaller {
 
   #line(connection: Connection): Line {
     const { clock, readSecretFile } = this.#options;
+    const { caFile } = connection;
     const region = connection.region === '' ? defaultRegion : connection.region;
-    let wire: Promise<Wire> | null = null;
+    const built: { wire: Wire | null } = { wire: null };
+    const wire = async (): Promise<Wire> => {
+      // A CA file that could not be read is tried again by the next call.
+      const ca = built.wire !== null || caFile === undefined ? undefined : await readFile(caFile, 'utf8');
+      return (built.wire ??= this.#wire(connection, ca));
+    };
     const line: Line = {
       connection,
-      keys: createCredentials(connection.credentials, { clock, region, readSecretFile }),
+      keys: createCredentials(connection.credentials, { clock, region, readSecretFile, wire }),
       sessions: new RoleSessions(clock, async (keys, input) => await this.#assumeRole(line, keys, input)),
-      wire: async () => {
-        wire ??= this.#wire(connection);
-        return await wire;
-      },
+      wire,
+      closeWire: () => built.wire?.close(),
       clients: new Map(),
     };
     return line;
   }
 
-  async #wire(connection: Connection): Promise<Wire> {
-    const ca = connection.caFile === undefined ? undefined : await readFile(connection.caFile, 'utf8');
+  #wire(connection: Connection, ca: string | undefined): Wire {
     return createWire({
       verifySsl: connection.verifySsl,
       ca,

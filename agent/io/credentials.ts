@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import type { CredentialSource } from '../connection.ts';
 import type { Clock } from '../job/clock.ts';
+import type { Wire, WireRequest } from './raw-response.ts';
 
 export interface AwsKeys {
   readonly accessKeyId: string;
@@ -17,6 +18,8 @@ export interface CredentialOptions {
   readonly region: string;
   /** Reads a secret file after checking that only the owner can. */
   readonly readSecretFile: (path: string) => Promise<string>;
+  /** The connection's sockets, so that its proxy and CA hold for what the SDK's providers ask as well. */
+  readonly wire: () => Promise<Wire>;
 }
 
 /** Why there are no keys. `message` is safe to log on the host. */
@@ -95,10 +98,47 @@ async function fromProgram(command: readonly string[]): Promise<AwsKeys> {
   };
 }
 
-async function fromSdk(profile: string | null, region: string): Promise<AwsKeys> {
+interface ProviderResponse {
+  readonly response: {
+    readonly statusCode: number;
+    readonly headers: Record<string, string>;
+    readonly body: Uint8Array;
+  };
+}
+
+type ProviderRequest = Omit<WireRequest, 'body'> & {
+  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
+  readonly body?: unknown;
+};
+
+function pathWithQuery({ path, query = {} }: ProviderRequest): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of value === null ? [''] : typeof value === 'string' ? [value] : value) params.append(name, one);
+  }
+  return params.size === 0 ? path : `${path}?${params.toString()}`;
+}
+
+/** The SDK's handler interface over our exchange, for the clients that providers make (STS, SSO). */
+function providerHandler(wire: () => Promise<Wire>): {
+  handle: (request: ProviderRequest) => Promise<ProviderResponse>;
+} {
+  const handle = async (request: ProviderRequest): Promise<ProviderResponse> => {
+    const { body } = request;
+    const sent = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
+    const exchange = { ...request, path: pathWithQuery(request), body: sent };
+    const end = await (await wire()).exchange(exchange, { fresh: false, signal: new AbortController().signal });
+    if (end.kind !== 'response') throw new Error(end.kind === 'failed' ? `no answer (${end.code})` : 'stopped');
+    const headers = Object.fromEntries(end.headers.map(([name, value]) => [name.toLowerCase(), value]));
+    return { response: { statusCode: end.status, headers, body: end.body } };
+  };
+  return { handle };
+}
+
+async function fromSdk(profile: string | null, { region, wire }: CredentialOptions): Promise<AwsKeys> {
   // Loaded when first needed: it costs more than the rest of the client.
   const { fromIni, fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
-  const clientConfig = { region };
+  const clientConfig = { region, requestHandler: providerHandler(wire) };
   const provider =
     profile === null
       ? fromNodeProviderChain({ clientConfig, ignoreCache: true })
@@ -128,9 +168,9 @@ async function lookUp(source: CredentialSource, options: CredentialOptions): Pro
     case 'process':
       return await fromProgram(source.command);
     case 'profile':
-      return await fromSdk(source.profile, options.region);
+      return await fromSdk(source.profile, options);
     case 'default':
-      return await fromSdk(null, options.region);
+      return await fromSdk(null, options);
     default:
       return source satisfies never;
   }

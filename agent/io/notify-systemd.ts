@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { fstatSync, writeSync } from 'node:fs';
 import { pid } from 'node:process';
 
-export type NotifyState = 'ready' | 'stopping' | 'status' | 'watchdog';
+type NotifyState = 'ready' | 'stopping' | 'status' | 'watchdog';
 
 export interface Notify {
   readonly kind: 'descriptor' | 'helper' | 'none';

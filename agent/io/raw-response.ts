@@ -17,7 +17,7 @@ export interface WireRequest {
   readonly body?: string | Uint8Array | undefined;
 }
 
-export interface RawResponse {
+interface RawResponse {
   readonly kind: 'response';
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
@@ -45,7 +45,7 @@ export interface WireOptions {
   readonly maxAnswerBytes: number;
 }
 
-export interface ExchangeOptions {
+interface ExchangeOptions {
   /** A connection of its own: an idle one may be closing, and its reset would be ambiguous. */
   readonly fresh: boolean;
   readonly signal: AbortSignal;
@@ -158,9 +158,9 @@ class Exchange {
       this.#arm('answer_timeout', this.#options.timeouts.answerMs);
     };
     if (socket instanceof TLSSocket) {
-      const protocol = socket.connecting ? null : socket.getProtocol();
-      if (protocol === null || protocol === 'unknown') socket.once('secureConnect', ready);
-      else ready();
+      // Either is set when the handshake is over, and only then; a proxy's tunnel hands the socket over before that.
+      if (socket.authorized || Boolean(socket.authorizationError)) ready();
+      else socket.once('secureConnect', ready);
     } else if (socket.connecting) socket.once('connect', ready);
     // A plain socket under a secure request is the proxy's refusal to make a tunnel: nothing goes to AWS on it.
     else if (!this.#secure) ready();

@@ -8,9 +8,6 @@ export interface AllowedAction {
   readonly accessLevel: string;
 }
 
-/** Access levels as AWS groups actions, besides the names of actions, are what an allow list can hold. */
-export const accessLevels = ['list', 'read', 'write', 'permissions', 'tagging'] as const;
-
 /** What a connection allows when its configuration says nothing. */
 export const defaultAllow: readonly string[] = ['list', 'read'];
 

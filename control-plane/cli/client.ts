@@ -110,14 +110,24 @@ function strange(url: string, what: string): Failure {
 
 export function unreachable(url: string, error: unknown): Failure {
   const help = "check the address, the network, and that 'iam-control-plane serve' is running";
-  return failure('unavailable', 'unreachable', `${url} cannot be reached: ${reasonOf(error)}`, help);
+  const root = rootOf(error);
+  const exit = neverSent.test(codeOf(root)) ? 'unavailable' : 'temporary';
+  const reason = root instanceof Error ? root.message : String(root);
+  return failure(exit, 'unreachable', `${url} cannot be reached: ${reason}`, help);
+}
+
+/** Errors of looking up, dialling and TLS: not a byte of a request has left. */
+const neverSent =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 /** What fetch hides in its causes. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
+function rootOf(error: unknown): unknown {
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
 const exits: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {

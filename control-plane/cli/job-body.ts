@@ -13,7 +13,6 @@ export class JobBody {
   readonly #source: string | null;
   readonly #input: { readonly stdin: Readable; readonly signal: AbortSignal };
   #problem: Failure | null = null;
-  #sentBytes = 0;
 
   /** @param source a path, `-` for standard input, or null for one empty row */
   constructor(head: string, source: string | null, input: { readonly stdin: Readable; readonly signal: AbortSignal }) {
@@ -27,20 +26,15 @@ export class JobBody {
     return this.#problem;
   }
 
-  /** Bytes that were asked for. */
-  get sentBytes(): number {
-    return this.#sentBytes;
-  }
-
   async *bytes(): AsyncGenerator<Uint8Array> {
     let piece = `${this.#head}\n`;
     for await (const row of this.#rows()) {
       piece += `${row}\n`;
       if (piece.length < pieceChars) continue;
-      yield this.#encoded(piece);
+      yield Buffer.from(piece);
       piece = '';
     }
-    if (piece !== '') yield this.#encoded(piece);
+    if (piece !== '') yield Buffer.from(piece);
   }
 
   async *#rows(): AsyncGenerator<string> {
@@ -58,12 +52,6 @@ export class JobBody {
       }
       if (!isFailure(row)) yield row;
     }
-  }
-
-  #encoded(piece: string): Uint8Array {
-    const bytes = Buffer.from(piece);
-    this.#sentBytes += bytes.length;
-    return bytes;
   }
 }
 

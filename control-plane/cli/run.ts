@@ -130,9 +130,9 @@ async function send(
     // A bad row broke the upload off: that is the reason, not the broken connection. No job was made.
     if (body.problem !== null) return body.problem;
     if (!isFailure(sent)) return sent.value;
-    if (sent.code !== 'unreachable' || body.sentBytes === 0) return sent;
+    if (sent.code !== 'unreachable' || sent.exit !== 'temporary') return sent;
     const again = `whether the job was made is not known; the same command with --idempotency-key ${key} makes it only once`;
-    return { ...sent, exit: 'temporary', help: again };
+    return { ...sent, help: again };
   } catch (error) {
     if (!terminal.signal.aborted) throw error;
     const note = `stopped while the job was sent (idempotency key ${key}); 'iam-control-plane jobs list' shows whether it was made\n`;

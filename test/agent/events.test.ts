@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { eachSink, type EventName, events, screenEvent } from '../../agent/events.ts';
+import { type EventName, events, screenEvent } from '../../agent/events.ts';
 
 const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const accessKeyId = 'AKIAIOSFODNN7EXAMPLE';
@@ -71,16 +71,6 @@ describe('events', () => {
       expect(screenEvent(name, {})).to.equal(null);
     expect(screenEvent('job.refused', Object.create({ code: 'replayed' }))?.fields).to.deep.equal({});
     expect(screenEvent('job.refused', null)?.fields).to.deep.equal({});
-  });
-
-  it('gives an event to every sink', () => {
-    const seen: string[] = [];
-    const sink = eachSink(
-      (name) => seen.push(`a ${name}`),
-      (name) => seen.push(`b ${name}`),
-    );
-    sink('link.connected', { session: 1 });
-    expect(seen).to.deep.equal(['a link.connected', 'b link.connected']);
   });
 
   it('gives every event a name of its domain and a verb, and every row fields of lower camel case', () => {

@@ -2,7 +2,7 @@
 // retry (the agent says how many retries there were only when there were any), and boto3's wording for answers that are no XML (it quotes the
 // body, which may hold a secret; here it is enough that neither side calls it a success).
 import { expect } from 'chai';
-import { findAction } from '../../agent/iam/catalogue.ts';
+import { actions, findAction } from '../../agent/iam/catalogue.ts';
 import { prepareCall } from '../../agent/iam/inputs.ts';
 import { callOnce, requestFor } from '../../agent/iam/run-action.ts';
 import type { Json } from '../../protocol/json.ts';
@@ -144,6 +144,28 @@ describe('failures equal to boto3', () => {
       const theirs = await side().boto([], { method: 'attach_user_policy', input });
       expect(theirs.error).to.contain('Parameter validation failed:\n');
       expect(refusal).to.have.property('detail', theirs.error);
+    });
+  }
+
+  for (const action of actions) {
+    const texts = action.inputs.filter(
+      ({ type, oneOf, member }) => type === 'text' && oneOf === undefined && member !== null,
+    );
+    if (texts.length === 0) continue;
+    it(`lengths: ${action.name} takes what boto3 takes`, async () => {
+      for (const length of [1, 15, 16, 19, 20]) {
+        const rendered = new Map(
+          action.inputs
+            .filter(({ required }) => required)
+            .map((input) => [input, input.oneOf?.[0] ?? 'x'.repeat(length)]),
+        );
+        const input = Object.fromEntries([...rendered].map(([known, value]) => [known.member ?? '', value]));
+        const ours = prepareCall(action, rendered);
+        const step = errorAnswer(400, 'Reached', 'it was sent');
+        const theirs = await side().boto([step], { method: action.name, input });
+        if (theirs.error?.includes('(Reached)') === true) expect(ours, `${length}`).to.deep.include({ input });
+        else expect(ours, `${length}`).to.have.property('detail', theirs.error);
+      }
     });
   }
 });

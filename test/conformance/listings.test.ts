@@ -23,7 +23,7 @@ function pagesOf(sizes: readonly number[]): Step[] {
 describe('listings equal to boto3', () => {
   const side = useSideBySide();
   const rows = (answer: { readonly result?: Record<string, unknown> }): unknown[] =>
-    (answer.result?.['Policies'] as Record<string, unknown>[]).map((item) => ({
+    ((answer.result?.['Policies'] ?? []) as Record<string, unknown>[]).map((item) => ({
       ...item,
       error: null,
       has_error: false,

@@ -82,13 +82,18 @@ export interface SideBySide {
   readonly caller: TestCaller;
   readonly connection: Connection;
   /** Runs the action on the steps, then boto3 on the same ones. */
-  both(action: string, inputs: Readonly<Record<string, Json>>, steps: Script, boto: BotoCall): Promise<Both>;
-  boto(steps: Script, call: BotoCall): Promise<OracleAnswer>;
+  readonly both: (
+    action: string,
+    inputs: Readonly<Record<string, Json>>,
+    steps: Script,
+    boto: BotoCall,
+  ) => Promise<Both>;
+  readonly boto: (steps: Script, call: BotoCall) => Promise<OracleAnswer>;
 }
 
-export type BotoCall = Omit<OracleCall, 'service' | 'endpoint'> & Partial<Pick<OracleCall, 'service' | 'endpoint'>>;
+type BotoCall = Omit<OracleCall, 'service' | 'endpoint'> & Partial<Pick<OracleCall, 'service' | 'endpoint'>>;
 
-export interface Both {
+interface Both {
   readonly pages: readonly ActionPage[];
   readonly ours: readonly Envelope[];
   readonly theirs: OracleAnswer;

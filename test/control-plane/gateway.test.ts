@@ -1,4 +1,6 @@
 // Who gets a socket, and whose word counts: session tokens, the counter as replay protection and fence, revocation, conflicts.
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { type Identity, Peer, UpgradeRefused, dialWith, newKey, sessionToken } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
@@ -75,6 +77,21 @@ describe('control plane: gateway', () => {
     await token.finish({ last_sequence: 0, head: token.headAt(0), rows: {} });
     await older.closed;
     await newer.settled();
+    expect((await fixture.job(job)).status).to.equal('sent');
+  });
+
+  it('writes nothing for a session that another node has replaced', async () => {
+    const { job } = await fixture.createJob();
+    const peer = await fixture.dial(identity, 1);
+    await peer.hello();
+    peer.credit(1, 1);
+    const token = await peer.job();
+    // As another gateway node on the same store would: this node's socket knows nothing of it.
+    const store = new DatabaseSync(join(fixture.dataDir, 'store.sqlite'));
+    store.exec("UPDATE agents SET session_counter = 2 WHERE id = 'host-1'");
+    store.close();
+    token.accept();
+    expect(await peer.closed).to.deep.equal({ code: 4001, reason: 'session_replaced' });
     expect((await fixture.job(job)).status).to.equal('sent');
   });
 

@@ -170,8 +170,8 @@ export class Peer {
     for (const wake of this.#wake.splice(0)) wake();
   }
 
-  static async dial(identity: Identity, counter: number): Promise<Peer> {
-    return new Peer(identity, counter, await dialWith(identity.url, await sessionToken(identity, counter)));
+  static async dial(identity: Identity, counter: number, nowMs: number): Promise<Peer> {
+    return new Peer(identity, counter, await dialWith(identity.url, await sessionToken(identity, counter, nowMs)));
   }
 
   send(frame: FrameToControlPlane, lines: readonly string[] = []): void {

@@ -100,7 +100,7 @@ export class Fixture {
 
   /** The control plane's address changes with a restart. */
   async dial(identity: Identity, counter: number): Promise<Peer> {
-    const peer = await Peer.dial({ ...identity, url: this.url }, counter);
+    const peer = await Peer.dial({ ...identity, url: this.url }, counter, this.now());
     this.#peers.push(peer);
     return peer;
   }

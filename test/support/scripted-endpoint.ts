@@ -22,7 +22,7 @@ export type Step =
   /** No answer until the client goes. */
   | { readonly kind: 'hang' };
 
-export interface SeenRequest {
+interface SeenRequest {
   readonly operation: string;
   readonly params: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
@@ -34,6 +34,8 @@ export interface ScriptedEndpoint {
   readonly url: string;
   /** Every request since the last script. */
   readonly requests: readonly SeenRequest[];
+  /** The client's port of each request: the same one means the same connection. */
+  readonly ports: readonly (number | undefined)[];
   /** Answers from now on; a request beyond the list gets status 500 with a code of its own. */
   play(script: Script): void;
   /** Passes requests on and keeps the answers; `recorded` gives them. */
@@ -111,6 +113,7 @@ export async function startScriptedEndpoint(): Promise<ScriptedEndpoint> {
   let target: string | null = null;
   const requests: SeenRequest[] = [];
   const recorded: Step[] = [];
+  const ports: (number | undefined)[] = [];
   const nextStep = async (seen: SeenRequest, request: IncomingMessage, body: Buffer): Promise<Step> => {
     const index = requests.length - 1;
     if (target !== null) {
@@ -127,6 +130,7 @@ export async function startScriptedEndpoint(): Promise<ScriptedEndpoint> {
       const params = new URLSearchParams(body.toString());
       const seen = { operation: params.get('Action') ?? '', params, headers: request.headers };
       requests.push(seen);
+      ports.push(request.socket.remotePort);
       const step = await nextStep(seen, request, body);
       if (step.kind === 'reset') request.socket.resetAndDestroy();
       else if (step.kind === 'answer') {
@@ -141,12 +145,14 @@ export async function startScriptedEndpoint(): Promise<ScriptedEndpoint> {
   const { port } = server.address() as AddressInfo;
   const reset = (): void => {
     requests.length = 0;
+    ports.length = 0;
     target = null;
     script = [];
   };
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
+    ports,
     recorded,
     play: (next) => {
       reset();

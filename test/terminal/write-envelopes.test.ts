@@ -1,7 +1,7 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseJson } from '../../protocol/json.ts';
 import { isFailure } from '../../terminal/fail.ts';
 import { readRows } from '../../terminal/read-rows.ts';
@@ -33,8 +33,8 @@ const failed = (row: number, error: string): string =>
   JSON.stringify({ row, envelope: { result: null, error, has_error: true, error_code: 'aws_error' } });
 const end = (row: number, outcome: string): string => JSON.stringify({ row, row_end: { items: 1, outcome } });
 const hostile = '\u001B]0;owned\u0007\u001B[2J\r\u009B31m\u202Eabc\u2028\uDC00';
-// Every control, bidirectional and separator character but the line feed.
-const dangerous = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2066-\u2069]/;
+// Every control, format and separator character but the line feed.
+const dangerous = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 describe('envelopeWriter', () => {
   describe('jsonl', () => {
@@ -194,7 +194,7 @@ describe('envelopeWriter', () => {
             all.map((s, row) => ok(row, JSON.stringify({ s }))),
             { format: 'csv' },
           );
-          const source = PassThrough.from([Buffer.from(out)], { objectMode: true });
+          const source = Readable.from([Buffer.from(out)], { objectMode: true });
           const read: string[] = [];
           for await (const row of readRows('-', { stdin: source })) {
             if (isFailure(row)) throw new Error(row.detail);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -186,9 +186,8 @@ describe('iam-control-plane run', function () {
     const out = join(folder, 'out.jsonl');
     const shell = `${words('--follow').join(' ')} > ${out}`;
     const ended = await start(['script', '-qec', shell, '/dev/null']).ended;
-    expect(ended.out).to.match(/\r\u001B\[2K\[#+\.*\] \d+\/40 rows/);
+    expect(ended.out.replaceAll('\u001B', '<esc>')).to.match(/\r<esc>\[2K\[#+\.*\] \d+\/40 rows/);
     expect(ended.out).to.contain('40 rows in');
-    const { readFile } = await import('node:fs/promises');
     expect((await readFile(out, 'utf8')).split('\n')).to.have.length(41);
   });
 
@@ -200,6 +199,10 @@ describe('iam-control-plane run', function () {
     expect((await run([])).code).to.equal(65);
     api.on('POST /jobs', (_request, response) => response.writeHead(302, { location: 'http://other/' }).end());
     expect((await run([])).err).to.contain('http://other/');
+    api.on('POST /jobs', (request) => request.socket.destroy());
+    const broken = await run(['--idempotency-key', 'k9']);
+    expect(broken.code).to.equal(75);
+    expect(broken.err).to.contain('--idempotency-key k9 makes it only once');
     await api.stop();
     const gone = await run([]);
     expect(gone.code).to.equal(69);

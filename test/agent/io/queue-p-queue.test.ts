@@ -1,0 +1,153 @@
+// The queue over a caller that is slow or refuses: how many at once, who first, and what is made again.
+import { expect } from 'chai';
+import type { CallAnswer, CallRequest } from '../../../agent/iam/iam-caller.ts';
+import { systemClock } from '../../../agent/io/clock-system.ts';
+import { limitedCaller } from '../../../agent/io/queue-p-queue.ts';
+import { testConnection } from '../../conformance/side-by-side.ts';
+import { errorAnswer } from '../../support/scripted-endpoint.ts';
+
+const connection = testConnection('http://127.0.0.1:1', {
+  limits: { callsPerSecond: 1000, maxCallsPerSecond: 1000, burst: 1000, inFlight: 3 },
+});
+const ok: Extract<CallAnswer, { kind: 'answer' }> = { kind: 'answer', status: 200, headers: [], body: '', attempts: 1 };
+const clock = { ...systemClock(), random: () => 0 };
+
+const request = (more: Partial<CallRequest> = {}): CallRequest => ({
+  service: 'iam',
+  operation: 'ListUsers',
+  input: {},
+  connection,
+  roleArn: null,
+  sessionName: 'j',
+  repeat: 'safe',
+  signal: new AbortController().signal,
+  ...more,
+});
+const error = (status: number, code: string): CallAnswer => ({
+  ...ok,
+  status,
+  body: errorAnswer(status, code, 'x').body,
+});
+
+function playing(answers: readonly CallAnswer[]) {
+  const calls = { count: 0 };
+  const call = async (): Promise<CallAnswer> => {
+    const answer = answers[Math.min(calls.count, answers.length - 1)] ?? ok;
+    calls.count += 1;
+    return await Promise.resolve(answer);
+  };
+  return { caller: limitedCaller({ call }, { clock }), calls };
+}
+
+/** A caller whose calls end when the test says so. */
+function held() {
+  const open: (() => void)[] = [];
+  const order: string[] = [];
+  const call = async ({ sessionName }: CallRequest): Promise<CallAnswer> => {
+    order.push(sessionName);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    open.push(resolve);
+    await promise;
+    return ok;
+  };
+  const settle = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 10));
+  return { caller: limitedCaller({ call }, { clock }), open, order, settle };
+}
+
+describe('the queue of calls', () => {
+  it('lets so many run at once, interactive ones first', async () => {
+    const { caller, open, order, settle } = held();
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const all = names.map((sessionName) => caller.call(request({ sessionName })));
+    all.push(caller.call(request({ sessionName: 'urgent', interactive: true })));
+    await settle();
+    expect(order).to.deep.equal(['a', 'b', 'c']);
+    while (open.length > 0) {
+      open.shift()?.();
+      await settle();
+    }
+    expect(order).to.deep.equal(['a', 'b', 'c', 'urgent', 'd', 'e']);
+    expect(await Promise.all(all)).to.have.length(6);
+    caller.close();
+  });
+
+  it('forgets a call that is stopped while it waits', async () => {
+    const { caller, open, order, settle } = held();
+    const running = ['a', 'b', 'c'].map((sessionName) => caller.call(request({ sessionName })));
+    const abort = new AbortController();
+    const waiting = caller.call(request({ sessionName: 'late', signal: abort.signal }));
+    await settle();
+    abort.abort(new Error('stop'));
+    expect(await waiting).to.deep.equal({ kind: 'aborted' });
+    for (const end of open) end();
+    await Promise.all(running);
+    await settle();
+    expect(order).to.deep.equal(['a', 'b', 'c']);
+    caller.close();
+  });
+
+  it('hands on what a stopped call says of itself', async () => {
+    const abort = new AbortController();
+    const call = async ({ signal }: CallRequest): Promise<CallAnswer> => {
+      const { promise, resolve } = Promise.withResolvers<CallAnswer>();
+      signal.addEventListener('abort', () => setTimeout(() => resolve({ kind: 'aborted', ambiguous: true }), 5));
+      return await promise;
+    };
+    const caller = limitedCaller({ call }, { clock });
+    const running = caller.call(request({ repeat: 'never', signal: abort.signal }));
+    setTimeout(() => abort.abort(new Error('stop')), 10);
+    expect(await running).to.deep.equal({ kind: 'aborted', ambiguous: true });
+    caller.close();
+  });
+
+  const cases: readonly [title: string, answers: CallAnswer[], more: Partial<CallRequest>, calls: number][] = [
+    ['throttling, even for what makes something', [error(400, 'Throttling'), ok], { repeat: 'never' }, 2],
+    ['a passing failure of a read', [error(503, 'ServiceUnavailable'), error(500, 'x'), ok], {}, 3],
+    ['no passing failure of a change', [error(503, 'ServiceUnavailable'), ok], { repeat: 'answer_changes' }, 1],
+    ['no quota', [error(409, 'LimitExceeded'), ok], {}, 1],
+    ['no refusal', [error(403, 'AccessDenied'), ok], {}, 1],
+  ];
+  for (const [title, answers, more, count] of cases) {
+    it(`makes again: ${title}`, async () => {
+      const { caller, calls } = playing(answers);
+      const answer = await caller.call(request(more));
+      expect(calls.count).to.equal(count);
+      expect(answer).to.include({ attempts: count });
+      expect(answer).to.not.have.property('exhausted');
+      caller.close();
+    });
+  }
+
+  it('ends retries with their time, and says so', async () => {
+    const slow = { ...clock, random: () => 0.1 };
+    const calls = { count: 0 };
+    const call = async (): Promise<CallAnswer> => {
+      calls.count += 1;
+      return await Promise.resolve(error(400, 'Throttling'));
+    };
+    const caller = limitedCaller({ call }, { clock: slow });
+    const answer = await caller.call(request({ retryForMs: 120, connection: testConnection('http://127.0.0.1:1') }));
+    expect(answer).to.include({ kind: 'answer', status: 400, exhausted: true, attempts: calls.count });
+    expect(calls.count).to.equal(2);
+    caller.close();
+  });
+
+  it('stops between attempts', async () => {
+    const abort = new AbortController();
+    const caller = limitedCaller(
+      { call: async () => await Promise.resolve(error(400, 'Throttling')) },
+      { clock: { ...clock, random: () => 1 } },
+    );
+    const running = caller.call(request({ signal: abort.signal }));
+    setTimeout(() => abort.abort(new Error('stop')), 20);
+    expect(await running).to.deep.equal({ kind: 'aborted' });
+    caller.close();
+  });
+
+  it('after close, makes no call', async () => {
+    const { caller, calls } = playing([ok]);
+    caller.close();
+    expect(await caller.call(request())).to.deep.equal({ kind: 'aborted' });
+    expect(calls.count).to.equal(0);
+  });
+});

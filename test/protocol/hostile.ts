@@ -1,0 +1,67 @@
+// Run by hostile.test.ts in a process of its own: prints for each hostile token and frame what became of it, the time and the memory it took.
+import { decodeFrameToAgent, decodeFrameToControlPlane } from '../../protocol/codec.ts';
+import { type Refusal, isRefusal } from '../../protocol/error-codes.ts';
+import { verifyFinished } from '../../protocol/finished-statement.ts';
+import { checkJobTime, verifyJob } from '../../protocol/job-token.ts';
+import { applyKeySetStep } from '../../protocol/key-set.ts';
+import { verifyPairing } from '../../protocol/pairing.ts';
+import { verifySession } from '../../protocol/session-token.ts';
+import { hostileFrames } from './corpus/hostile-frames.ts';
+import { type Corpus, type HostileToken, hostileTokens } from './corpus/hostile-tokens.ts';
+import { agent, issuer, nowMs } from './corpus/signing.ts';
+
+async function read(corpus: Corpus, { name, reader, token }: HostileToken): Promise<Refusal | object> {
+  const { root, agentKey, weak } = corpus;
+  const controlPlane = issuer(root);
+  const agentKeys = new Map([[agentKey.kid, agentKey.publicKey]]);
+  switch (reader) {
+    case 'job': {
+      const { kid, publicKey } = name.includes('low-order') ? weak : root;
+      const keys = new Map([[kid, publicKey]]);
+      const job = await verifyJob(token, { agent, controlPlane, keys });
+      return isRefusal(job) ? job : (checkJobTime(job.claims, nowMs) ?? job);
+    }
+    case 'session':
+      return verifySession(token, { controlPlane, keys: agentKeys, nowMs });
+    case 'key_set':
+      return applyKeySetStep(
+        { iss: controlPlane, version: 1, keys: [{ kid: root.kid, key: root.publicKey, status: 'active' }] },
+        token,
+        controlPlane,
+      );
+    case 'finished':
+      return verifyFinished(token, { agent, controlPlane, keys: agentKeys });
+    case 'pairing':
+      return verifyPairing({ root: root.publicKey, answer: token }, { fingerprint: root.kid, agentKey: agentKey.kid });
+    default:
+      return reader satisfies never;
+  }
+}
+
+async function measured(name: string, expected: string, work: () => Promise<string> | string): Promise<void> {
+  const before = process.memoryUsage().rss;
+  const start = performance.now();
+  let found: string;
+  try {
+    found = await work();
+  } catch (error) {
+    found = `threw ${String(error)}`;
+  }
+  const tookMs = performance.now() - start;
+  const grownBytes = process.memoryUsage().rss - before;
+  process.stdout.write(`${JSON.stringify({ name, expected, found, tookMs, grownBytes })}\n`);
+}
+
+const corpus = await hostileTokens();
+for (const hostile of corpus.tokens)
+  await measured(`token: ${hostile.name}`, hostile.code, async () => {
+    const result = await read(corpus, hostile);
+    return isRefusal(result) ? result.code : 'trusted';
+  });
+for (const frame of hostileFrames)
+  await measured(`frame: ${frame.name}`, frame.expected, () => {
+    const decoded = frame.reader === 'agent' ? decodeFrameToAgent(frame.text) : decodeFrameToControlPlane(frame.text);
+    return isRefusal(decoded) ? decoded.code : decoded.kind;
+  });
+const polluted = Object.keys(Object.prototype).length > 0 || 'polluted' in {};
+await measured('the prototype of all objects', 'clean', () => (polluted ? 'polluted' : 'clean'));
