@@ -11,6 +11,7 @@ import type { TrustStore } from './job/trust-store.ts';
 import type { TrustedTime } from './job/trusted-time.ts';
 import type { Hashing } from '../protocol/hashing.ts';
 import { encodeFrame } from '../protocol/codec.ts';
+import { defaultBackoff } from './link/backoff.ts';
 import { keepLink, type LinkControl, type LinkSession } from './link/link.ts';
 import type { LinkSocket, Transport } from './link/transport.ts';
 import type { FrameOut } from './job/frame-out.ts';
@@ -55,12 +56,13 @@ export class Agent {
   }
 
   async start(): Promise<void> {
-    const { jobs, clock, transport, events, nextToken, fault } = this.#parts;
+    const { jobs, clock, transport, events, nextToken, fault, config } = this.#parts;
+    const bounds = { ...defaultBackoff, maxWindowMs: config.controlPlane.reconnectMs };
     await jobs.recover();
     jobs.onDurable = (record) => this.#session?.advanced(record);
     const openSession = (socket: LinkSocket, counter: number, control: LinkControl) =>
       this.#openSession(socket, counter, control);
-    this.#link = keepLink({ clock, transport, events, nextToken, openSession }, this.#linkOver.signal).catch(
+    this.#link = keepLink({ clock, transport, events, nextToken, openSession, bounds }, this.#linkOver.signal).catch(
       fault.raise,
     );
   }

@@ -71,7 +71,13 @@ async function takeParts(
   const { journal, recovery } = opened;
   releases.push(() => journal.close());
   const { jobs: jobCount, rows, entries } = recovery;
-  events('agent.recovered', { jobs: jobCount, rows, entries, durationMs: clock.monotonicMs() - startedMs });
+  events('agent.recovered', {
+    jobs: jobCount,
+    rows,
+    entries,
+    commits: recovery.at.counter,
+    durationMs: clock.monotonicMs() - startedMs,
+  });
   const housekeeping = schedule(housekeepingTimes, () => clean(journal, clock, events), {
     name: 'journal_retention',
     onError: () => events('housekeeping.failed', { task: 'journal_retention' }),
@@ -115,6 +121,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     },
     spoolQuotaBytes: config.spoolQuotaBytes,
     keepDeliveredMs: config.retention.resultsDays * dayMs,
+    rememberMs: config.retention.jobsDays * dayMs,
     onFault: fault.raise,
     drain: drain.signal,
     signal: abort.signal,

@@ -54,7 +54,7 @@ const ofCall = { ...ofRow, operation: awsName, attempt: count, durationMs: quant
 
 export const events = {
   'agent.started': row('info', { version, node: version, agent: agentName, connections: count, jobs: count }),
-  'agent.recovered': row('info', { jobs: count, rows: count, entries: count, durationMs: quantity }),
+  'agent.recovered': row('info', { jobs: count, rows: count, entries: count, commits: count, durationMs: quantity }),
   'agent.draining': row('info', { signal: oneOf('SIGTERM', 'SIGINT', 'reconnect'), callsUnderWay: count, jobs: count }),
   'agent.stopped': row('info', { exitCode: count, durationMs: quantity }),
   'agent.fault': row('error', { code, exitCode: count }),

@@ -1,22 +1,35 @@
 // The program iam-agent: its commands and nothing else. Exit codes are those of terminal/exit-codes.ts.
 import { Command } from 'commander';
-import packageJson from '../package.json' with { type: 'json' };
+import process from 'node:process';
 import { processTerminal } from '../terminal/process-terminal.ts';
-import { runProgram } from '../terminal/program.ts';
+import { exitStatus } from '../terminal/exit-codes.ts';
+import { programVersion } from '../terminal/program-version.ts';
+import { reportBug, runProgram } from '../terminal/program.ts';
 import { actionsCommand } from './cli/actions.ts';
 import { execCommand } from './cli/exec.ts';
 import { pairCommand } from './cli/pair.ts';
 import { renderCommand } from './cli/render.ts';
 import { runCommand } from './cli/run.ts';
 import { versionCommand } from './cli/version.ts';
-import { configOption } from './cli/with-config.ts';
+import { configOf, configOption } from './cli/with-config.ts';
+import { actions } from './iam/catalogue.ts';
 
-const { version } = packageJson;
+const version = programVersion();
 const terminal = processTerminal();
+
+function die(error: unknown): void {
+  void reportBug(error, terminal).finally(() => process.exit(exitStatus('internal')));
+}
+process.on('uncaughtException', die);
+process.on('unhandledRejection', die);
+
+const render = renderCommand(terminal, (command) => configOf(command, terminal));
 const program = new Command('iam-agent')
   .description('Runs signed AWS IAM jobs on this host, with its own credentials and within its own policy.')
   .addCommand(pairCommand(terminal))
   .addCommand(runCommand(terminal, version))
-  .addCommand(execCommand(terminal, version));
-configOption(program);
-await runProgram(program, process.argv.slice(2), terminal);
+  .addCommand(execCommand(terminal, version))
+  .addCommand(configOption(render))
+  .addCommand(actionsCommand(terminal, () => Promise.resolve(actions)))
+  .addCommand(versionCommand(terminal, { program: version, node: process.versions.node }));
+await runProgram(configOption(program), process.argv.slice(2), terminal);

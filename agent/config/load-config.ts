@@ -34,11 +34,12 @@ export interface AgentConfig {
     readonly caFile?: string;
     readonly proxy?: string;
     readonly verifySsl: boolean;
+    readonly reconnectMs: number;
   };
   readonly stateDir: string;
   readonly connections: readonly Connection[];
   readonly log: { readonly level: EventLevel; readonly format: 'json' | 'human' | 'auto' };
-  readonly retention: { readonly resultsDays: number; readonly jobsDays: number; readonly auditDays: number };
+  readonly retention: { readonly resultsDays: number; readonly jobsDays: number };
   readonly spoolQuotaBytes: number;
   readonly drainMs: number;
   /** Allowed, but to be said loudly at start and in status. */
@@ -84,7 +85,7 @@ function agentConfig(
   connections: readonly Connection[],
   findings: Findings,
 ): AgentConfig {
-  const { url, ca_file, proxy, verify_ssl } = data.control_plane;
+  const { url, ca_file, proxy, verify_ssl, reconnect_seconds } = data.control_plane;
   return {
     kind: 'config',
     file,
@@ -93,6 +94,7 @@ function agentConfig(
       ...(ca_file === undefined ? {} : { caFile: findings.resolve(ca_file) }),
       ...(proxy === undefined ? {} : { proxy }),
       verifySsl: verify_ssl,
+      reconnectMs: reconnect_seconds * 1_000,
     },
     stateDir: findings.resolve(data.state_dir),
     connections,
@@ -100,7 +102,6 @@ function agentConfig(
     retention: {
       resultsDays: data.retention.results_days,
       jobsDays: data.retention.jobs_days,
-      auditDays: data.retention.audit_days,
     },
     spoolQuotaBytes: data.spool_quota_mib * 1024 * 1024,
     drainMs: data.drain_seconds * 1_000,

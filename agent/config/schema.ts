@@ -2,7 +2,7 @@
 // made from it and config.example.yaml is tested against it. Strict: a key that is not known is a problem, never ignored.
 import { z } from 'zod';
 import { eventLevels } from '../events.ts';
-import { defaultAllow } from '../job/allow.ts';
+import { defaultAllow } from '../job/allow-list.ts';
 
 /** A text that must fit a pattern; `expected` is what the error message says. */
 const text = (expected: string, pattern = /^[^\p{Cc}]{1,4096}$/u) =>
@@ -37,8 +37,12 @@ export const controlPlaneSchema = mapping(
     verify_ssl: yesNo
       .default(true)
       .meta({ about: 'Check the TLS certificate of the control plane. Off is for tests and is reported loudly.' }),
+    reconnect_seconds: whole('a whole number from 1 to 600', 1, 600).default(60).meta({
+      about:
+        'Longest time between two attempts to reach the control plane. Each wait is drawn at random from a window that grows up to this.',
+    }),
   },
-  'url, ca_file, proxy, verify_ssl',
+  'url, ca_file, proxy, verify_ssl, reconnect_seconds',
 );
 
 const referenceValue = mapping(
@@ -198,7 +202,7 @@ export const configSchema = mapping(
   {
     control_plane: controlPlaneSchema.meta({ about: 'The side that sends jobs.' }),
     state_dir: path('a directory').default('/var/lib/iam-agent').meta({
-      about: 'Directory of identity, journal and audit. One process at a time.',
+      about: 'Directory of identity and journal. One process at a time.',
     }),
     policy_file: path('a file')
       .exactOptional()
@@ -227,11 +231,8 @@ export const configSchema = mapping(
         jobs_days: whole('a whole number of days from 1 to 3650', 1, 3_650).default(30).meta({
           about: 'Days for which a finished job stays in the journal.',
         }),
-        audit_days: whole('a whole number of days from 1 to 36500', 1, 36_500).default(365).meta({
-          about: 'Days for which audit entries stay.',
-        }),
       },
-      'results_days, jobs_days, audit_days',
+      'results_days, jobs_days',
     )
       .prefault({})
       .meta({ about: 'How long the host keeps what is done.' }),

@@ -3,9 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import { isLoopback } from '../config/findings.ts';
 
 export interface Outbound {
-  /** PEM file; replaces the built-in certificate authorities. */
+  /** PEM file with authorities to trust besides the public ones. */
   readonly caFile?: string | undefined;
   readonly proxy?: string | undefined;
   readonly verifySsl: boolean;
@@ -21,17 +23,18 @@ const proxyVariables = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'
 /** @throws when the CA file cannot be read. */
 export async function outboundAgents(outbound: Outbound, options: { keepAlive: boolean }): Promise<OutboundAgents> {
   const { caFile, proxy, verifySsl } = outbound;
-  const tls = { rejectUnauthorized: verifySsl, ...(caFile === undefined ? {} : { ca: await readFile(caFile) }) };
+  const tls = {
+    rejectUnauthorized: verifySsl,
+    ...(caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, 'utf8')] }),
+  };
   const { keepAlive } = options;
   if (proxy === undefined && proxyVariables.every((name) => !process.env[name])) {
     return { http: new HttpAgent({ keepAlive }), https: new HttpsAgent({ keepAlive, ...tls }) };
   }
   // Loaded only where a proxy is in the way: it brings a dozen modules.
   const { ProxyAgent } = await import('proxy-agent');
-  const proxied = new ProxyAgent({
-    keepAlive,
-    ...tls,
-    ...(proxy === undefined ? {} : { getProxyForUrl: () => proxy }),
-  });
+  // What runs on this host is not reached through a proxy.
+  const chosen = { getProxyForUrl: (url: string) => (isLoopback(new URL(url)) ? '' : (proxy ?? '')) };
+  const proxied = new ProxyAgent({ keepAlive, ...tls, ...(proxy === undefined ? {} : chosen) });
   return { http: proxied, https: proxied };
 }

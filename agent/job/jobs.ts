@@ -32,6 +32,8 @@ export interface JobsPorts {
   readonly spoolQuotaBytes: number;
   /** How long envelopes of calls that change something stay readable on the host after they were delivered. */
   readonly keepDeliveredMs: number;
+  /** How long a closed or rejected job is remembered after its last moment: until its token has expired its id must not run again. */
+  readonly rememberMs: number;
   readonly onFault: (error: unknown) => void;
   /** Aborted when no row may start any more. */
   readonly drain: AbortSignal;
@@ -41,9 +43,6 @@ export interface JobsPorts {
 
 /** Open jobs at once, finished ones that were not acknowledged included. */
 export const maxOpenJobs = 100;
-
-/** How long a closed or rejected job is remembered after its token has expired: its id must not run again. */
-const rememberMs = 7 * 24 * 3_600_000;
 
 export class Jobs {
   readonly #open = new Map<JobId, JobRecord>();
@@ -241,7 +240,7 @@ export class Jobs {
     const receivedAt = this.#ports.time.nowMs();
     const expiresAt =
       claims === null ? receivedAt + limits.tokenLifetimeMs : Math.max(claims.exp, claims.not_after) * 1000;
-    const forgetAt = expiresAt + rememberMs;
+    const forgetAt = expiresAt + this.#ports.rememberMs;
     return { id, state, claims, kid, outcomes: {}, statement: null, receivedAt, forgetAt };
   }
 }

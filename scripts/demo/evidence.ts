@@ -37,7 +37,9 @@ function formsOf(secret: string): readonly string[] {
   const base64 = [0, 1, 2].flatMap((before) => {
     const start = before === 0 ? 0 : 4;
     const whole = Math.floor((before + raw.length) / 3) * 4;
-    const text = Buffer.concat([Buffer.alloc(before), raw]).toString('base64').slice(start, whole);
+    const text = Buffer.concat([Buffer.alloc(before), raw])
+      .toString('base64')
+      .slice(start, whole);
     return [text, text.replaceAll('+', '-').replaceAll('/', '_')];
   });
   const quoted = [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret), secret.replaceAll('/', '\\/')];

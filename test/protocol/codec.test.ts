@@ -1,6 +1,6 @@
 // The codec gives back what was encoded, keeps body lines as they are, counts what it does not know, and never throws.
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeFrameToAgent, decodeFrameToControlPlane, encodeFrame } from '../../protocol/codec.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';

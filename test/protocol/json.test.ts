@@ -1,6 +1,6 @@
 // JSON without loss: numbers keep what the text says, names that stand twice and deep nesting are found, in one pass.
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isRawNumber, jsonFault, parseJson, rawNumber, stringifyJson } from '../../protocol/json.ts';
 
 describe('json', () => {

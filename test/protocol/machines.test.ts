@@ -9,7 +9,7 @@ import {
   rejectJob,
   skipChunk,
 } from '../../protocol/agent-job.ts';
-import { onDispatch, onResults, queuedJob } from '../../protocol/control-plane-job.ts';
+import { type ControlPlaneJob, onDispatch, onResults, queuedJob } from '../../protocol/control-plane-job.ts';
 import { chainAll, chainNext, chainStart, chunkDigest } from '../../protocol/digest-chain.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
 import { hashing, job } from './corpus/signing.ts';
@@ -78,15 +78,18 @@ describe('agent job', () => {
 });
 
 describe('control plane job', () => {
-  const sent = onDispatch(queuedJob(start), facts.digest);
+  const sent: ControlPlaneJob = { ...queuedJob(start), phase: 'sent', tokenDigest: facts.digest };
   const chain =
     (from: number, to: number) =>
     (at: ReturnType<typeof head>, skip: number): ReturnType<typeof head> =>
       chainAll(hashing, at, lines.slice(from + skip, to));
 
+  it('is sent from the queue, and only once', () => {
+    expect(onDispatch(queuedJob(start), facts.digest)).to.deep.equal(sent);
+    expect(onDispatch(sent, facts.digest)).to.equal(null);
+  });
+
   it('stores only the new part of a frame that overlaps what it has', () => {
-    expect(sent).not.to.equal(null);
-    if (sent === null) return;
     const two = onResults(sent, { firstSequence: 1, count: 2, head: head(2), afterLoss: undefined }, chain(0, 2));
     expect(two).to.deep.include({ kind: 'store', skip: 0, lost: 0 });
     if (two.kind !== 'store') return;
@@ -96,7 +99,6 @@ describe('control plane job', () => {
   });
 
   it('counts what an empty frame after a loss says is gone', () => {
-    if (sent === null) return;
     const gone = onResults(sent, { firstSequence: 4, count: 0, head: head(3), afterLoss: head(3) }, chain(3, 3));
     expect(gone).to.deep.include({ kind: 'store', skip: 0, lost: 3 });
     expect(gone.kind === 'store' && [gone.next.stored, gone.next.head]).to.deep.equal([3, head(3)]);

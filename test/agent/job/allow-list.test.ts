@@ -7,7 +7,7 @@ import {
   explainRoleRefusal,
   isAllowed,
   isRoleAllowed,
-} from '../../../agent/job/allow.ts';
+} from '../../../agent/job/allow-list.ts';
 
 const listUsers = { name: 'list_users', accessLevel: 'list' };
 const readKey = { name: 'get_access_key_last_used', accessLevel: 'read' };
