@@ -151,9 +151,9 @@ export function awsCaller(connections: readonly Connection[], { version, clock }
   const limited = limitedCaller(inner, { clock });
   return {
     call: limited.call.bind(limited),
-    close: async (): Promise<void> => {
-      await limited.close();
-      await inner.close();
+    close: (): void => {
+      limited.close();
+      inner.close();
     },
   };
 }

@@ -89,6 +89,7 @@ export const events = {
   'job.cancelled': row('info', { job: uuid, rows: count, known: flag }),
   'job.quarantined': row('error', { job: uuid, code }),
   'job.finished': row('info', { ...ofJob, outcome, rows: count, failed: count, entries: count, durationMs: quantity }),
+  'job.closed': row('debug', { job: uuid, entries: count }),
   'row.started': row('debug', ofRow),
   'row.ended': row('debug', { ...ofRow, outcome, code, items: count, durationMs: quantity }),
   'row.refused': row('debug', { ...ofRow, code }),

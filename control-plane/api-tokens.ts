@@ -2,7 +2,7 @@
 import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
-import { type Role, roles } from './roles.ts';
+import type { Role } from './roles.ts';
 import { readSecretFile, writeSecretFile } from './secret-file.ts';
 import type { Queries } from './store/store.ts';
 
@@ -82,8 +82,4 @@ async function insertToken(
     .returning('id')
     .executeTakeFirst();
   return made === undefined ? null : { id, name, role, createdAt: nowMs, secret };
-}
-
-export function isRole(value: string): value is Role {
-  return (roles as readonly string[]).includes(value);
 }

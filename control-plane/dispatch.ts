@@ -10,15 +10,26 @@ import {
 import { type Credit, noCredit, onCredit, remaining } from '../protocol/credit.ts';
 import { chainStart } from '../protocol/digest-chain.ts';
 import type { JobId } from '../protocol/ids.ts';
-import { type JobClaims, jobInputsSchema, jobOptionsSchema } from '../protocol/job-claims.ts';
+import { jobInputsSchema } from '../protocol/job-claims.ts';
 import { tokenDigest } from '../protocol/job-token.ts';
 import { limits } from '../protocol/limits.ts';
 import { faultOf } from './events.ts';
 import { nodeHashing } from './hashing-node.ts';
 import { RowPush } from './row-push.ts';
 import type { SessionContext } from './session-context.ts';
+import { claimsOf } from './sign-job.ts';
 import { speaking } from './store/agents.ts';
-import { type JobRow, countUnfinished, jobById, jobChunks, nextQueued, saveState, stateOf } from './store/jobs.ts';
+import {
+  type JobRow,
+  countUnfinished,
+  jobById,
+  jobChunks,
+  jobInputs,
+  jobToken,
+  nextQueued,
+  saveState,
+  stateOf,
+} from './store/jobs.ts';
 import type { Queries, Store } from './store/store.ts';
 
 /** A token that no agent can accept any more, whatever its clock says within the stated skew. */
@@ -41,29 +52,6 @@ export async function expireQueued(store: Store, id: JobId, nowMs: number): Prom
     await saveState(tx, job, next, { nowMs });
     return true;
   });
-}
-
-export function claimsOf(
-  store: Store,
-  keys: { controlPlane: JobClaims['iss'] },
-  job: JobRow,
-  chunks: JobClaims['rows']['chunks'],
-  iat: number,
-): JobClaims {
-  return {
-    iss: keys.controlPlane,
-    aud: job.agent,
-    jti: job.wire_id,
-    iat,
-    exp: iat + limits.tokenLifetimeMs / 1_000,
-    not_after: Math.floor(job.not_after / 1_000),
-    sub: job.sub,
-    action: job.action,
-    connection: job.connection,
-    inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', job.inputs))),
-    rows: { count: job.rows_total, chunks },
-    options: jobOptionsSchema.parse(JSON.parse(job.options)),
-  };
 }
 
 export class Dispatch {
@@ -152,7 +140,7 @@ export class Dispatch {
         emit('job.requeued', { job: id, agent: identity.agent });
       }
       if (agent.conflict_counter !== null) return null;
-      return decision.kind === 'send_token' ? job.token : null;
+      return decision.kind === 'send_token' ? jobToken(tx, id) : null;
     });
     if (token !== null) this.#send(id, store.sealer.open(id, 'token', token));
     return true;
@@ -170,7 +158,12 @@ export class Dispatch {
       return true;
     }
     const iat = Math.floor(now() / 1_000);
-    const claims = claimsOf(store, keys, job, await jobChunks(store.db, job.id), iat);
+    const claims = claimsOf(job, {
+      controlPlane: keys.controlPlane,
+      inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', await jobInputs(store.db, job.id)))),
+      chunks: await jobChunks(store.db, job.id),
+      iat,
+    });
     const token = await keys.signJob(claims);
     const committed = await store.transaction(async (tx) => {
       const agent = await speaking(tx, identity.agent, identity.counter);

@@ -46,7 +46,7 @@ export const events = {
 } as const;
 
 export type EventName = keyof typeof events;
-export type EventFields<N extends EventName> = {
+type EventFields<N extends EventName> = {
   readonly [K in (typeof events)[N]['fields'][number]]?: Fields[K] | undefined;
 };
 export type EventSink = <N extends EventName>(name: N, fields: EventFields<N>) => void;

@@ -15,7 +15,7 @@ import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
 import { admit, agentByKey, markConflict, publicKeyOf } from './store/agents.ts';
 
-export const socketPath = '/agent/v1/socket';
+const socketPath = '/agent/v1/socket';
 
 const helloTimeoutMs = 10_000;
 

@@ -155,6 +155,8 @@ function ended({ emit, watch, identity }: SessionContext, dispatch: Dispatch, { 
   if (next === null) return;
   dispatch.dropRows(job.id);
   watch.forget(job.id);
+  // An agent is given a limited number of open jobs: one place is free now.
+  dispatch.pump();
   emit('job.ended', { job: job.id, agent: identity.agent, code: next.refusal ?? undefined, count: next.stored });
 }
 

@@ -4,17 +4,18 @@ import { createHash } from 'node:crypto';
 import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
 import { queuedJob } from '../protocol/control-plane-job.ts';
 import { chainStart, chunkDigest } from '../protocol/digest-chain.ts';
-import type { AgentId, Digest, JobId } from '../protocol/ids.ts';
+import type { AgentId, JobId } from '../protocol/ids.ts';
 import { agentIdSchema } from '../protocol/ids.ts';
 import type { JobClaims } from '../protocol/job-claims.ts';
 import { isRawNumber, jsonFault, parseJson } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
 import { type JobRequest, jobRequestSchema } from './api/schemas.ts';
-import { claimsOf } from './dispatch.ts';
 import { nodeHashing } from './hashing-node.ts';
+import { type ClaimParts, claimsOf } from './sign-job.ts';
 import { agentById } from './store/agents.ts';
 import { type JobRow, jobById, jobChunks } from './store/jobs.ts';
 import type { Queries, Store } from './store/store.ts';
+import type { JobsTable } from './store/tables.ts';
 import { type LineReader, readLines } from './text-lines.ts';
 
 export interface IntakeDeps {
@@ -52,7 +53,8 @@ export async function takeJob(deps: IntakeDeps, upload: JobUpload): Promise<Inta
     const rows = await storeRows(deps.store, id, lines);
     if (isRefusal(rows)) return rows;
     const job = newJob(deps, request, { id, rows, sub: upload.sub });
-    const tooLarge = tokenFault(deps, job, await jobChunks(deps.store.db, id));
+    const chunks = await jobChunks(deps.store.db, id);
+    const tooLarge = tokenFault(deps, job, { inputs: request.inputs, chunks });
     if (tooLarge !== null) return tooLarge;
     const digest = hasher.digest('hex');
     const taken = await deps.store.transaction((tx) => commit(tx, job, { ...upload, digest }));
@@ -171,7 +173,7 @@ function newJob(
   deps: IntakeDeps,
   request: JobRequest & { agent: AgentId },
   { id, rows, sub }: { id: JobId; rows: number; sub: string },
-): JobRow {
+): JobsTable {
   const { sealer } = deps.store;
   const nowMs = deps.now();
   const state = queuedJob(chainStart(nodeHashing, id));
@@ -207,8 +209,9 @@ function newJob(
 }
 
 /** A job whose token no frame could carry is refused now, not at dispatch. */
-function tokenFault(deps: IntakeDeps, job: JobRow, chunks: { rows: number; digest: Digest }[]): Refusal | null {
-  const claims = claimsOf(deps.store, deps.keys, job, chunks, Math.floor(job.created_at / 1_000));
+function tokenFault(deps: IntakeDeps, job: JobRow, parts: Pick<ClaimParts, 'inputs' | 'chunks'>): Refusal | null {
+  const iat = Math.floor(job.created_at / 1_000);
+  const claims = claimsOf(job, { ...parts, controlPlane: deps.keys.controlPlane, iat });
   const bytes = Math.ceil((Buffer.byteLength(JSON.stringify(claims)) * 4) / 3) + tokenOverheadBytes;
   if (bytes <= limits.tokenBytes) return null;
   return refuse(
@@ -219,7 +222,7 @@ function tokenFault(deps: IntakeDeps, job: JobRow, chunks: { rows: number; diges
 
 async function commit(
   tx: Queries,
-  job: JobRow,
+  job: JobsTable,
   upload: { sub: string; idempotencyKey: string | null; digest: string },
 ): Promise<Intake | Refusal> {
   const { sub, idempotencyKey: key, digest } = upload;

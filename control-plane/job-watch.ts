@@ -32,7 +32,7 @@ export class JobWatch {
     return this.#progress.get(job) ?? null;
   }
 
-  /** The agent is gone or the job has ended: what it said last no longer holds. */
+  /** The job has ended: what its agent said last no longer holds. */
   forget(job: JobId): void {
     this.#progress.delete(job);
   }

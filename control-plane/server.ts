@@ -24,7 +24,7 @@ export interface ServerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null;
 }
 
-export function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
+function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   return [...agentRoutes(deps), ...jobRoutes(deps), ...tokenRoutes(deps), health(deps)];
 }
 
@@ -43,6 +43,11 @@ export function createServer(deps: ApiDeps, options: ServerOptions): FastifyInst
       return sendRefusal(reply.code(status), refuse('request_invalid', shortMessage(error)), status);
     deps.emit('server.fault', { name: 'request', fault: faultOf(error) });
     return sendRefusal(reply, refuse('internal', 'a fault in the control plane; its log has more'));
+  });
+  app.addHook('onRequest', (_request, reply, done) => {
+    // Answers hold codes, tokens and results: nobody on the way keeps them, and no browser guesses what they are.
+    reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    done();
   });
   app.addHook('onResponse', (_request, reply, done) => {
     deps.emit('request.ended', { status: reply.statusCode, durationMs: reply.elapsedTime });

@@ -1,7 +1,7 @@
 // Bytes to lines, with constant memory: a line that is over its limit is refused before the rest of it is taken in. Lines keep their exact bytes.
 import { type Refusal, refuse } from '../protocol/error-codes.ts';
 
-export interface Line {
+interface Line {
   readonly kind: 'line';
   /** From 1, as an editor shows it. */
   readonly number: number;

@@ -3,12 +3,11 @@
 import { type HelloDecision, onHello } from '../protocol/control-plane-job.ts';
 import type { StoredView } from '../protocol/frames-to-agent.ts';
 import type { FrameToControlPlane, HeldView } from '../protocol/frames-to-control-plane.ts';
-import type { JobId } from '../protocol/ids.ts';
 import { protocolVersion } from '../protocol/version.ts';
 import { type Dispatch, requeue, tokenExpired } from './dispatch.ts';
 import { type FrameOutcome, type SessionContext, done, stale } from './session-context.ts';
 import { saveHello, speaking } from './store/agents.ts';
-import { type JobRow, saveState, stateOf, unfinishedJobs } from './store/jobs.ts';
+import { type JobRow, jobsByWireIds, saveState, stateOf, unfinishedJobs } from './store/jobs.ts';
 import type { Queries } from './store/store.ts';
 
 type Hello = Extract<FrameToControlPlane, { type: 'hello' }>;
@@ -63,7 +62,7 @@ async function meet(context: SessionContext, tx: Queries, held: readonly HeldVie
   }
   const accepted = owed.filter(({ job, decision }) => job.phase === 'accepted' || decision.kind === 'send_rows');
   const views = new Map(accepted.map(({ job }) => [job.wire_id, viewOf(job)]));
-  for (const job of await namedJobs(context, tx, [...heldById.keys()])) views.set(job.wire_id, viewOf(job));
+  for (const job of await jobsByWireIds(tx, identity.agent, [...heldById.keys()])) views.set(job.wire_id, viewOf(job));
   return { views: [...views.values()], owed };
 }
 
@@ -100,9 +99,4 @@ function owe(context: SessionContext, dispatch: Dispatch, job: JobRow, decision:
 
 function viewOf(job: JobRow): StoredView {
   return { job: job.wire_id, last_sequence: job.stored, head: job.head, cancel: job.cancel_requested === 1 };
-}
-
-function namedJobs({ identity }: SessionContext, tx: Queries, ids: readonly JobId[]): Promise<JobRow[]> {
-  if (ids.length === 0) return Promise.resolve([]);
-  return tx.selectFrom('jobs').selectAll().where('agent', '=', identity.agent).where('wire_id', 'in', ids).execute();
 }

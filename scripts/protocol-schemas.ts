@@ -28,7 +28,7 @@ function prefixed(prefix: string, frames: Readonly<Record<string, z.ZodType>>): 
 }
 
 /** File name to content. The input side of each schema: frames may carry more fields than are listed, signed objects may not. */
-export function protocolSchemas(): ReadonlyMap<string, string> {
+function protocolSchemas(): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(sources).map(([name, schema]) => [
       `${name}.json`,

@@ -93,7 +93,7 @@ async function exec(
     };
     return await runRows(plan, options, terminal, writer, ports);
   } finally {
-    await caller.close();
+    caller.close();
   }
 }
 

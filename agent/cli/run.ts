@@ -65,7 +65,7 @@ async function serve(config: AgentConfig, log: Log, terminal: Terminal, version:
     return failure(
       'io',
       'state_damaged',
-      `the journal failed: ${String(fault)}`,
+      `the journal failed: ${fault instanceof Error ? fault.message : 'unknown'}`,
       'check the disk of the state directory; the agent recovers at its next start',
     );
   } finally {

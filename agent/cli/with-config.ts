@@ -12,7 +12,7 @@ export function configOption(command: Command): Command {
 }
 
 export function configPath(command: Command, env: Terminal['env']): string {
-  const given = (command.optsWithGlobals() as { config?: string }).config;
+  const given = command.optsWithGlobals<{ config?: string }>().config;
   return given ?? (env.IAM_AGENT_CONFIG || defaultConfigPath);
 }
 

@@ -1,13 +1,13 @@
 // IamCaller over the AWS SDK: it builds, signs and addresses the request; the exchange is our own, so that the raw answer is kept, time-outs
 // and aborts are real and nothing is sent twice. One attempt a call. No secret is in any error or event.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readFile } from 'node:fs/promises';
 import type { Connection } from '../connection.ts';
 import { transportText } from '../iam/errors.ts';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
 import type { Service } from '../iam/schema.ts';
 import type { Clock } from '../job/clock.ts';
 import { type AwsKeys, createCredentials, CredentialsError } from './credentials.ts';
+import { openRoute, type Route } from './outbound.ts';
 import { createWire, type ExchangeEnd, type Timeouts, type Wire, type WireRequest } from './raw-response.ts';
 import { type KeysOrFailure, RoleSessions } from './role-sessions.ts';
 import { createSdkClient, defaultRegion, type SdkClient, type Underway } from './sdk-client.ts';
@@ -77,13 +77,13 @@ class SdkIamCaller implements IamCaller {
 
   #line(connection: Connection): Line {
     const { clock, readSecretFile } = this.#options;
-    const { caFile } = connection;
     const region = connection.region === '' ? defaultRegion : connection.region;
     const built: { wire: Wire | null } = { wire: null };
     const wire = async (): Promise<Wire> => {
       // A CA file that could not be read is tried again by the next call.
-      const ca = built.wire !== null || caFile === undefined ? undefined : await readFile(caFile, 'utf8');
-      return (built.wire ??= this.#wire(connection, ca));
+      if (built.wire !== null) return built.wire;
+      const route = await openRoute(connection);
+      return (built.wire ??= this.#wire(route));
     };
     const line: Line = {
       connection,
@@ -96,11 +96,9 @@ class SdkIamCaller implements IamCaller {
     return line;
   }
 
-  #wire(connection: Connection, ca: string | undefined): Wire {
+  #wire(route: Route): Wire {
     return createWire({
-      verifySsl: connection.verifySsl,
-      ca,
-      proxy: connection.proxy ?? null,
+      route,
       timeouts: this.#options.timeouts ?? defaultTimeouts,
       maxAnswerBytes,
     });

@@ -1,10 +1,10 @@
 // The transport over one WebSocket (RFC 6455) that this host dials. Text frames only, no compression, a hard limit on what may come in.
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts';
 import { limits } from '../../protocol/limits.ts';
 import { subprotocol } from '../../protocol/version.ts';
 import type { Dialled, LinkHandlers, LinkSocket, Transport } from '../link/transport.ts';
-import { type Outbound, outboundAgents } from './outbound.ts';
+import { openRoute, type Outbound } from './outbound.ts';
 
 const handshakeTimeoutMs = 20_000;
 const maxAnswerBytes = 8 * 1024;
@@ -16,9 +16,10 @@ export function websocketTransport(url: string, outbound: Outbound): Transport {
   return {
     async dial({ token, handlers, signal }) {
       try {
-        const agents = await outboundAgents(outbound, { keepAlive: false });
+        const route = await openRoute(outbound);
         const socket = new WebSocket(address, [subprotocol], {
-          agent: address.protocol === 'ws:' ? agents.http : agents.https,
+          agent: route.agentFor(address.protocol === 'wss:', true),
+          ...route.tls,
           headers: { authorization: `Bearer ${token}` },
           handshakeTimeout: handshakeTimeoutMs,
           maxPayload: limits.frameBytes,

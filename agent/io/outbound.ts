@@ -1,5 +1,5 @@
-// How this host reaches others: custom CA, proxy and verification in one place, so that pairing, the link and the calls to AWS take the same
-// path. A proxy comes from the configuration, else from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+// How this host reaches others: custom authorities, proxy and verification in one place, so that pairing, the link and the calls to AWS take
+// the same path. A proxy comes from the configuration, else from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -13,28 +13,61 @@ export interface Outbound {
   readonly verifySsl: boolean;
 }
 
-export interface OutboundAgents {
-  readonly http: HttpAgent;
-  readonly https: HttpAgent;
+export interface Route {
+  /** The configured proxy; null: none, or the environment's. */
+  readonly proxy: string | null;
+  /** Go with every request, also through a proxy's tunnel. */
+  readonly tls: { readonly rejectUnauthorized: boolean; readonly ca?: string[] };
+  /** `fresh`: a connection that nothing used before. */
+  agentFor(secure: boolean, fresh: boolean): HttpAgent;
+  close(): void;
 }
 
-const proxyVariables = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
+const proxyVariables = ['http_proxy', 'https_proxy', 'all_proxy'];
 
-/** @throws when the CA file cannot be read. */
-export async function outboundAgents(outbound: Outbound, options: { keepAlive: boolean }): Promise<OutboundAgents> {
-  const { caFile, proxy, verifySsl } = outbound;
-  const tls = {
-    rejectUnauthorized: verifySsl,
-    ...(caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, 'utf8')] }),
+function environmentHasProxy(): boolean {
+  return Object.entries(process.env).some(
+    ([name, value]) => proxyVariables.includes(name.toLowerCase()) && value !== '',
+  );
+}
+
+/** @throws when the file of authorities cannot be read. */
+export async function openRoute({ caFile, proxy, verifySsl }: Outbound): Promise<Route> {
+  const ca = caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, 'utf8')] };
+  const tls = { rejectUnauthorized: verifySsl, ...ca };
+  const agents = proxy === undefined && !environmentHasProxy() ? directAgents() : await proxyAgents(proxy);
+  const { kept, fresh } = agents;
+  return {
+    proxy: proxy ?? null,
+    tls,
+    agentFor: (secure, own) => (own ? fresh : kept)[secure ? 'https' : 'http'],
+    close: () => {
+      for (const agent of [kept.http, kept.https, fresh.http, fresh.https]) agent.destroy();
+    },
   };
-  const { keepAlive } = options;
-  if (proxy === undefined && proxyVariables.every((name) => !process.env[name])) {
-    return { http: new HttpAgent({ keepAlive }), https: new HttpsAgent({ keepAlive, ...tls }) };
-  }
+}
+
+interface Agents {
+  readonly kept: { readonly http: HttpAgent; readonly https: HttpAgent };
+  readonly fresh: Agents['kept'];
+}
+
+const keep = { keepAlive: true, scheduling: 'lifo' } as const;
+
+function directAgents(): Agents {
+  return {
+    kept: { http: new HttpAgent(keep), https: new HttpsAgent(keep) },
+    fresh: { http: new HttpAgent({ keepAlive: false }), https: new HttpsAgent({ keepAlive: false }) },
+  };
+}
+
+async function proxyAgents(proxy: string | undefined): Promise<Agents> {
   // Loaded only where a proxy is in the way: it brings a dozen modules.
   const { ProxyAgent } = await import('proxy-agent');
   // What runs on this host is not reached through a proxy.
-  const chosen = { getProxyForUrl: (url: string) => (isLoopback(new URL(url)) ? '' : (proxy ?? '')) };
-  const proxied = new ProxyAgent({ keepAlive, ...tls, ...(proxy === undefined ? {} : chosen) });
-  return { http: proxied, https: proxied };
+  const toProxy = (url: string): string => (isLoopback(new URL(url)) ? '' : (proxy ?? ''));
+  const chosen = proxy === undefined ? {} : { getProxyForUrl: toProxy };
+  const kept = new ProxyAgent({ ...chosen, ...keep });
+  const fresh = new ProxyAgent({ ...chosen, keepAlive: false });
+  return { kept: { http: kept, https: kept }, fresh: { http: fresh, https: fresh } };
 }

@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { type ErrorCode, errorCodes, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { type PairAnswer, pairAnswerSchema, type PairRequest } from '../../protocol/pairing.ts';
 import { z } from 'zod';
-import { type Outbound, outboundAgents } from './outbound.ts';
+import { openRoute, type Outbound } from './outbound.ts';
 
 const timeoutMs = 20_000;
 const maxAnswerBytes = 256 * 1024;
@@ -45,15 +45,15 @@ function parse(text: string): unknown {
 }
 
 async function post(address: URL, body: string, outbound: Outbound): Promise<{ status: number; text: string }> {
-  const agents = await outboundAgents(outbound, { keepAlive: false });
+  const route = await openRoute(outbound);
   const plain = address.protocol === 'http:';
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
   const signal = AbortSignal.timeout(timeoutMs);
-  const agent = plain ? agents.http : agents.https;
+  const agent = route.agentFor(!plain, true);
   return new Promise((resolve, reject) => {
     const request = (plain ? httpRequest : httpsRequest)(
       address,
-      { method: 'POST', headers, agent, signal },
+      { method: 'POST', headers, agent, signal, ...route.tls },
       (response) => {
         let text = '';
         response.setEncoding('utf8');

@@ -1,11 +1,11 @@
 // One HTTP exchange, raw: the whole body and the headers as they came, a real time-out, a real abort, and whether the request can have
 // reached the other side. Knows nothing about AWS. Follows no redirect and repeats nothing.
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { ProxyAgent } from 'proxy-agent';
 import type { TransportCode } from '../iam/iam-caller.ts';
+import type { Route } from './outbound.ts';
 
 export interface WireRequest {
   readonly protocol: string;
@@ -37,10 +37,7 @@ export interface Timeouts {
 }
 
 export interface WireOptions {
-  readonly verifySsl: boolean;
-  readonly ca?: string | undefined;
-  /** Null: the environment's proxies (HTTPS_PROXY, NO_PROXY and so on). */
-  readonly proxy: string | null;
+  readonly route: Route;
   readonly timeouts: Timeouts;
   readonly maxAnswerBytes: number;
 }
@@ -57,47 +54,11 @@ export interface Wire {
   close(): void;
 }
 
-const proxyVariables = ['http_proxy', 'https_proxy', 'all_proxy'];
-
-function environmentHasProxy(): boolean {
-  return Object.entries(process.env).some(
-    ([name, value]) => proxyVariables.includes(name.toLowerCase()) && value !== '',
-  );
-}
-
 /** A proxy's URL without user and password. */
 export function maskedUrl(url: string): string {
   if (!URL.canParse(url)) return 'the proxy';
   const parsed = new URL(url);
   return `${parsed.protocol}//${parsed.host}`;
-}
-
-interface Agents {
-  agentFor(secure: boolean, fresh: boolean): HttpAgent;
-  destroy(): void;
-}
-
-function createAgents(options: WireOptions): Agents {
-  const kept = { keepAlive: true, scheduling: 'lifo' as const };
-  const { proxy } = options;
-  if (proxy !== null || environmentHasProxy()) {
-    const route = proxy === null ? {} : { getProxyForUrl: () => proxy };
-    const keeping = new ProxyAgent({ ...route, ...kept });
-    const fresh = new ProxyAgent({ ...route, keepAlive: false });
-    const destroy = (): void => {
-      keeping.destroy();
-      fresh.destroy();
-    };
-    return { agentFor: (_secure, own) => (own ? fresh : keeping), destroy };
-  }
-  const all = { http: new HttpAgent(kept), https: new HttpsAgent(kept) };
-  const own = { http: new HttpAgent({ keepAlive: false }), https: new HttpsAgent({ keepAlive: false }) };
-  return {
-    agentFor: (secure, fresh) => (fresh ? own : all)[secure ? 'https' : 'http'],
-    destroy: () => {
-      for (const agent of [all.http, all.https, own.http, own.https]) agent.destroy();
-    },
-  };
 }
 
 // A certificate's fault has a name of OpenSSL's, all others start like this.
@@ -168,7 +129,7 @@ class Exchange {
 
   #onResponse(response: IncomingMessage): void {
     if (this.#secure && !(response.socket instanceof TLSSocket)) {
-      this.#fail('proxy', maskedUrl(this.#options.proxy ?? ''));
+      this.#fail('proxy', maskedUrl(this.#options.route.proxy ?? ''));
       this.#request?.destroy();
       return;
     }
@@ -194,7 +155,7 @@ class Exchange {
     const code = error.code ?? '';
     if (this.#sent) this.#fail(isTlsFault(code) ? 'tls' : 'closed', code);
     else if (isTlsFault(code)) this.#fail('tls', code);
-    else if (this.#options.proxy !== null) this.#fail('proxy', maskedUrl(this.#options.proxy));
+    else if (this.#options.route.proxy !== null) this.#fail('proxy', maskedUrl(this.#options.route.proxy));
     else if (code === 'ETIMEDOUT') this.#fail('connect_timeout', code);
     else this.#fail(code === 'ECONNRESET' ? 'closed' : 'connect', code);
   }
@@ -212,7 +173,7 @@ class Exchange {
 }
 
 export function createWire(options: WireOptions): Wire {
-  const agents = createAgents(options);
+  const { route } = options;
   const send = async (request: WireRequest, { fresh, signal }: ExchangeOptions): Promise<ExchangeEnd> => {
     if (signal.aborted) return { kind: 'aborted', sent: false };
     const secure = request.protocol === 'https:';
@@ -221,17 +182,16 @@ export function createWire(options: WireOptions): Wire {
     const { protocol, hostname, port, path, method, body } = request;
     // Said even when the connection ends after this call: the answer's headers are shown, and it should not change them.
     const headers = { ...request.headers, connection: 'keep-alive' };
-    const agent = agents.agentFor(secure, fresh);
+    const agent = route.agentFor(secure, fresh);
     const common = { protocol, hostname, ...(port === undefined ? {} : { port }), path, method, headers, agent };
-    const tls = { rejectUnauthorized: options.verifySsl, ...(options.ca === undefined ? {} : { ca: options.ca }) };
     const onAbort = (): void => exchange.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      exchange.start(secure ? httpsRequest({ ...common, ...tls }) : httpRequest(common), body);
+      exchange.start(secure ? httpsRequest({ ...common, ...route.tls }) : httpRequest(common), body);
       return await promise;
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
   };
-  return { exchange: send, close: () => agents.destroy() };
+  return { exchange: send, close: () => route.close() };
 }

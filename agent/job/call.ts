@@ -130,9 +130,10 @@ async function readBack(call: PreparedCall, record: ReconcileRecord | null, port
   }
 }
 
-/** Changes of one user go one after the other: two creates at once could not be told apart afterwards. */
+/** Changes of one user go one after the other, whatever connection they use: two creates at once could not be told apart afterwards. */
 function turnOf(call: PreparedCall, connection: Connection): string {
-  return JSON.stringify([connection.label, call.roleArn, call.input.UserName ?? null]);
+  const { credentials, roleArn } = connection;
+  return JSON.stringify([credentials, roleArn ?? null, call.roleArn, call.input.UserName ?? null]);
 }
 
 function storedCall(call: PreparedCall): Json {

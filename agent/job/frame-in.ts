@@ -1,6 +1,5 @@
 // Step "frame in": what each frame of the control plane does. Frames of one session are handled one after the other, and every answer is sent
 // after what it promises is on disk. What a session owes is made new at each welcome; nothing durable lives here.
-import { onWelcome } from '../../protocol/agent-job.ts';
 import { decodeFrameToAgent } from '../../protocol/codec.ts';
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
@@ -9,7 +8,7 @@ import type { Hashing } from '../../protocol/hashing.ts';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import { protocolVersion } from '../../protocol/version.ts';
 import type { EventSink } from '../events.ts';
-import { type FrameOut, ResultsOut } from './frame-out.ts';
+import { type FrameOut, ResultsOut, type SendFrom } from './frame-out.ts';
 import type { Jobs } from './jobs.ts';
 import type { JobRecord } from './job-record.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
@@ -19,6 +18,7 @@ import { Room } from './room.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import { verifyToken } from './verify.ts';
+import { resumeJobs } from './welcome.ts';
 
 export interface SessionPorts {
   readonly jobs: Jobs;
@@ -58,7 +58,8 @@ export class Session {
 
   hello(): void {
     const { out, introduction, trust, jobs } = this.#ports;
-    const held = jobs.open.map(({ id, state }) => ({
+    const unfinished = jobs.open.filter(({ state }) => state.phase !== 'closed');
+    const held = unfinished.map(({ id, state }) => ({
       job: id,
       token_digest: state.tokenDigest,
       next_chunk: state.nextChunk < state.chunks ? state.nextChunk : null,
@@ -150,12 +151,12 @@ export class Session {
       );
     }
     for (const step of frame.key_set_steps) await this.#onKeys(step);
-    const views = new Map(frame.jobs.map((view) => [view.job, view]));
-    for (const record of this.#ports.jobs.open) await this.#resume(record, views.get(record.id));
-    for (const view of frame.jobs) {
-      if (this.#ports.jobs.get(view.job) === undefined) await this.#unknownView(view.job);
-      if (view.cancel) await this.#onCancel(view.job);
-    }
+    await resumeJobs(frame.jobs, {
+      ...this.#ports,
+      answers: this.#answers,
+      send: (record, start) => this.#send(record, start),
+    });
+    for (const { job, cancel } of frame.jobs) if (cancel) await this.#onCancel(job);
     this.#welcomed = true;
     this.#ports.onWelcome(frame);
     this.#ports.jobs.start();
@@ -164,51 +165,13 @@ export class Session {
     return undefined;
   }
 
-  async #resume(record: JobRecord, view: { last_sequence: number; head: Digest } | undefined): Promise<void> {
-    const { jobs, events } = this.#ports;
-    const stored = view && { sequence: view.last_sequence, head: view.head };
-    const decision = onWelcome(record.state, stored, await record.headAt(stored?.sequence ?? 0));
-    if (decision.kind === 'quarantine') {
-      await jobs.quarantine(record, decision.next);
-      this.#answers.give(record.id, ['quarantined'], null);
-    }
-    if (decision.kind !== 'resume') return;
-    if (decision.lost) events('results.disputed', { job: record.id, code: 'results_lost_at_control_plane' });
-    if (decision.next !== record.state) await record.become(decision.next);
-    const start = decision.lost ? await this.#afterLoss(record, (stored?.sequence ?? 0) + 1) : null;
-    const from = start ?? { from: decision.from, afterLoss: null };
-    this.#send(record, from);
-    this.#answers.give(
-      record.id,
-      decision.replies.filter((reply) => reply === 'accepted'),
-      record,
-    );
-  }
-
-  /** Entries that the control plane lost: those still on the host go again; over a gap the head before the first of them is named. */
-  async #afterLoss(record: JobRecord, wanted: number): Promise<{ from: number; afterLoss: Digest | null }> {
-    const held = await this.#ports.journal.firstHeld(record.id, wanted);
-    const { acked, ackedHead, produced, head } = record.state;
-    if (held === wanted) return { from: wanted, afterLoss: null };
-    const from = held ?? produced + 1;
-    const before = await this.#ports.journal.headAt(record.id, from - 1);
-    return { from, afterLoss: before ?? (from - 1 === acked ? ackedHead : head) };
-  }
-
-  /** The control plane counts a job as ours that is not open here: closed long ago, rejected, or the journal went back in time. */
-  async #unknownView(id: JobId): Promise<void> {
-    const stored = await this.#ports.jobs.find(id);
-    if (stored === null) this.#ports.out.send({ type: 'job.quarantined', job: id, code: 'journal_rolled_back' });
-    else await this.#answers.stored(stored);
-  }
-
   async #onJob(token: string): Promise<Verdict> {
     const { jobs, hashing, time, trust } = this.#ports;
     const over = this.#room.took('jobs');
     if (over !== undefined) return over;
     const find = (id: JobId): Promise<StoredJob | null> => jobs.find(id);
     const verdict = await verifyToken(token, { trust: trust.now(), hashing, nowMs: time.nowMs(), find });
-    if (verdict.kind === 'known') await this.#answers.stored(verdict.job);
+    if (verdict.kind === 'known') this.#answers.stored(verdict.job);
     else if (verdict.kind === 'rejected') await this.#reject(verdict, verdict.refusal, verdict.job);
     else {
       const plan = jobs.allow(verdict.claims);
@@ -275,7 +238,7 @@ export class Session {
     const record = this.#ports.jobs.get(id);
     if (record === undefined) {
       const stored = await this.#ports.jobs.find(id);
-      if (stored !== null) await this.#answers.stored(stored);
+      if (stored !== null) this.#answers.stored(stored);
       return undefined;
     }
     if (!this.#results.has(id)) this.#send(record, { from: record.state.acked + 1, afterLoss: null });
@@ -298,7 +261,7 @@ export class Session {
     this.#results.get(id)?.pump().catch(this.#ports.onFault);
   }
 
-  #send(record: JobRecord, start: { from: number; afterLoss: Digest | null }): void {
+  #send(record: JobRecord, start: SendFrom): void {
     this.#results.set(record.id, new ResultsOut(record, start, this.#ports.journal, this.#ports.out));
   }
 }

@@ -13,6 +13,12 @@ export interface FrameOut {
   readonly open: boolean;
 }
 
+/** Where a session begins to send; `afterLoss`: the head before `from`, when entries before it are gone from both ends. */
+export interface SendFrom {
+  readonly from: number;
+  readonly afterLoss: Digest | null;
+}
+
 /** Entries sent and not yet acknowledged, for each job. */
 const windowEntries = 1_000;
 
@@ -28,7 +34,7 @@ export class ResultsOut {
   #again = false;
   #finishedSent = false;
 
-  constructor(record: JobRecord, start: { from: number; afterLoss: Digest | null }, journal: Journal, out: FrameOut) {
+  constructor(record: JobRecord, start: SendFrom, journal: Journal, out: FrameOut) {
     this.#record = record;
     this.#journal = journal;
     this.#out = out;
@@ -63,6 +69,8 @@ export class ResultsOut {
   }
 
   async #sendSome(): Promise<boolean> {
+    if (this.#afterLoss !== null && this.#out.open && this.#sent >= this.#record.durableThrough)
+      this.#tellLoss(this.#afterLoss);
     const room = windowEntries - (this.#sent - this.#acked);
     if (!this.#out.open || room <= 0 || this.#sent >= this.#record.durableThrough) return false;
     const maxCount = Math.min(room, limits.resultsEntries, this.#record.durableThrough - this.#sent);
@@ -81,6 +89,12 @@ export class ResultsOut {
     this.#afterLoss = null;
     this.#sent = last.sequence;
     return true;
+  }
+
+  /** Nothing is left to send over the gap: an empty frame closes it, or the job could never finish over there. */
+  #tellLoss(head: Digest): void {
+    this.#afterLoss = null;
+    this.#out.send({ type: 'results', job: this.#record.id, first_sequence: this.#sent + 1, head, after_loss: head });
   }
 
   #sendFinished(): void {

@@ -129,6 +129,17 @@ export class Jobs {
     this.#ports.events('job.quarantined', { job: record.id, code: next.refusal ?? undefined });
   }
 
+  /** A closed job whose results the control plane lost: open for this session, so that they can go again. */
+  reopen(stored: StoredJob): JobRecord {
+    return this.#add(stored);
+  }
+
+  /** Keeps a quarantined record of a job that only the control plane remembers. */
+  async lost(id: JobId, next: job.AgentJob): Promise<void> {
+    await this.#ports.journal.commit([{ kind: 'job', job: this.#stored(id, next, null, null) }]);
+    this.#ports.events('job.quarantined', { job: id, code: next.refusal ?? undefined });
+  }
+
   /** What to do with a chunk of rows that came; `request` asks for another one first. */
   async rows(record: JobRecord, chunk: number, lines: readonly string[]): Promise<job.RowsDecision['kind']> {
     const signed = record.claims?.rows.chunks[chunk];
@@ -165,9 +176,14 @@ export class Jobs {
 
   async closed(record: JobRecord, head: Digest): Promise<void> {
     const next = job.onFinishedAck(record.state, head);
-    if (next === null) return;
+    if (next === null) {
+      // Open again only because the control plane had lost its results: now it has its word again.
+      if (record.state.phase === 'closed') this.#open.delete(record.id);
+      return;
+    }
     await record.become(next, [this.#acked(record, record.state.produced)]);
     this.#open.delete(record.id);
+    this.#ports.events('job.closed', { job: record.id, entries: record.state.produced });
     this.onDurable(record);
   }
 

@@ -30,7 +30,7 @@ function readRow(line: string): Readonly<Record<string, Json>> | Refusal {
   try {
     const row = parseJson(line);
     if (typeof row === 'object' && row !== null && !Array.isArray(row) && !('rawJSON' in row)) {
-      return row as Readonly<Record<string, Json>>;
+      return row;
     }
   } catch {
     // Told below: the parser's own message quotes the row.

@@ -129,7 +129,7 @@ class Link {
       },
     });
     this.#heard = () => heartbeat.heard();
-    this.#receive = serially(async (text) => {
+    const inbox = new Inbox(async (text) => {
       heartbeat.heard();
       if (over.signal.aborted) return;
       const refused = await session.message(text);
@@ -137,6 +137,7 @@ class Link {
       code = refused;
       socket.close(closeCodes.protocol_error, refused);
     });
+    this.#receive = (text) => inbox.add(text);
     const goodbye = (): void => socket.close(closeCodes.going_away, 'stopping');
     signal.addEventListener('abort', goodbye, { once: true });
     if (signal.aborted) goodbye();
@@ -144,6 +145,8 @@ class Link {
     const closeCode = await this.#closed;
     over.abort();
     session.end();
+    // What this link still had under way is on disk, or was dropped, before the next hello says what this host holds.
+    await inbox.idle();
     signal.removeEventListener('abort', goodbye);
     code ??= codeOfClose(closeCode);
     return { livedMs: clock.monotonicMs() - startedMs, closeCode, code, reconnectMs: this.#reconnectMs };
@@ -156,11 +159,21 @@ function codeOfClose(closeCode: number): ErrorCode | undefined {
 }
 
 /** Handles one text after the other, in the order they came. */
-function serially(handle: (text: string) => Promise<void>): (text: string) => void {
-  let last = Promise.resolve();
-  return (text) => {
-    last = last.then(() => handle(text));
-  };
+class Inbox {
+  #last = Promise.resolve();
+  readonly #handle: (text: string) => Promise<void>;
+
+  constructor(handle: (text: string) => Promise<void>) {
+    this.#handle = handle;
+  }
+
+  add(text: string): void {
+    this.#last = this.#last.then(() => this.#handle(text));
+  }
+
+  idle(): Promise<void> {
+    return this.#last;
+  }
 }
 
 async function slept(clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> {

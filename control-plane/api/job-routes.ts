@@ -180,7 +180,6 @@ async function sendResults(
     for await (const item of items) yield write(item);
   };
   await reply
-    .header('Cache-Control', 'no-store')
     .type(events ? eventStream : jsonLines)
     .send(Readable.from(text(), { objectMode: false, highWaterMark: 64 * 1024 }));
   return { kind: 'streaming' };

@@ -6,7 +6,7 @@ import type { Refusal } from '../../protocol/error-codes.ts';
 import type { ApiToken } from '../api-tokens.ts';
 import type { Role } from '../roles.ts';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'DELETE';
 
 export interface Answer {
   readonly status: number;
@@ -51,7 +51,7 @@ export interface ApiRoute extends Omit<RouteSpec<z.ZodType, z.ZodType, z.ZodType
   readonly run: (call: Call<unknown, unknown, unknown>) => Promise<Result | InputFault>;
 }
 
-export interface InputFault {
+interface InputFault {
   readonly kind: 'input_fault';
   readonly detail: string;
 }

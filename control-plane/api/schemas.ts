@@ -10,12 +10,12 @@ import { roles } from '../roles.ts';
 
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
-export const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
+const errorCodeSchema = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 const codedSchema = z.strictObject({ code: errorCodeSchema, detail: z.string() });
 
 export const errorBodySchema = z.strictObject({ error: codedSchema });
 
-export const agentStatuses = ['unpaired', 'offline', 'online', 'conflict', 'revoked'] as const;
+const agentStatuses = ['unpaired', 'offline', 'online', 'conflict', 'revoked'] as const;
 
 export const agentViewSchema = z.strictObject({
   agent: agentIdSchema,
@@ -55,7 +55,7 @@ export const jobRequestSchema = z.strictObject({
 });
 export type JobRequest = z.infer<typeof jobRequestSchema>;
 
-export const jobStatuses = ['queued', 'sent', 'running', ...finishedStatuses, 'rejected', 'quarantined'] as const;
+const jobStatuses = ['queued', 'sent', 'running', ...finishedStatuses, 'rejected', 'quarantined'] as const;
 
 export const jobViewSchema = z.strictObject({
   job: jobIdSchema,
@@ -96,7 +96,7 @@ export const resultQuerySchema = z.strictObject({
 
 const tokenName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,126}$/, 'expected 1 to 127 plain characters');
 export const newTokenSchema = z.strictObject({ name: tokenName, role: z.enum(roles) });
-export const tokenViewSchema = z.strictObject({
+const tokenViewSchema = z.strictObject({
   id: z.uuid(),
   name: z.string(),
   role: z.enum(roles),

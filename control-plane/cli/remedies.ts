@@ -12,14 +12,14 @@ const clocks = ({ agent }: Subject): string =>
 const remedies: Readonly<Partial<Record<ErrorCode, (subject: Subject) => string>>> = {
   action_not_allowed: ({ agent, connection, action }) =>
     [
-      `on the host of ${agent}, add the action in /etc/iam-agent/config.yaml and reload (systemctl reload iam-agent):`,
+      `on the host of ${agent}, add the action in /etc/iam-agent/config.yaml and restart it (systemctl restart iam-agent):`,
       'connections:',
       `  - label: ${connection}`,
       `    allow: [list, read, ${action}]`,
     ].join('\n'),
   role_not_allowed: ({ agent, connection }) =>
     [
-      `on the host of ${agent}, add the role in /etc/iam-agent/config.yaml and reload (systemctl reload iam-agent):`,
+      `on the host of ${agent}, add the role in /etc/iam-agent/config.yaml and restart it (systemctl restart iam-agent):`,
       'connections:',
       `  - label: ${connection}`,
       '    allowed_role_arns: [ROLE ARN]',
@@ -40,7 +40,7 @@ const remedies: Readonly<Partial<Record<ErrorCode, (subject: Subject) => string>
 
 const fixers: Readonly<Record<Fixer, string>> = {
   job_author: 'change the job and run it again',
-  host_operator: "this is for the operator of the agent's host: 'iam-agent check' says more",
+  host_operator: "this is for the operator of the agent's host: its log (journalctl -u iam-agent) has more",
   control_plane: 'this is for the operator of the control plane: its log has more',
   aws: 'this is for the administrator of the AWS account',
 };

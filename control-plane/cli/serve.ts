@@ -1,7 +1,8 @@
 // `iam-control-plane serve`: one ready line on standard output, JSON log lines on standard error, a clean stop on SIGTERM and SIGINT.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
+import { type ErrorCode, type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
+import { type ExitCode, exitStatus } from '../../terminal/exit-codes.ts';
 import { type ControlPlane, defaults, startControlPlane } from '../compose.ts';
 import { createLog } from '../log.ts';
 
@@ -77,9 +78,16 @@ function stopSignal(): Promise<void> {
   });
 }
 
+const exits: Partial<Record<ErrorCode, ExitCode>> = {
+  configuration_invalid: 'configuration',
+  secret_file_exposed: 'configuration',
+  state_damaged: 'io',
+  state_locked: 'temporary',
+};
+
 function failed({ code, detail }: Refusal): number {
   process.stderr.write(`iam-control-plane serve: ${code}: ${detail}\n`);
-  return 1;
+  return exitStatus(exits[code] ?? 'internal');
 }
 
 async function readTls({ tlsCert, tlsKey }: Flags): Promise<{ cert: string; key: string } | null | Refusal> {

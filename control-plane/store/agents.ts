@@ -91,9 +91,17 @@ export async function clearConflict(db: Queries, agent: AgentRow): Promise<void>
 }
 
 /** The agent, if the session with this counter still speaks for it. Asked in the transaction of every write that a frame causes. */
-export async function speaking(tx: Queries, agent: AgentId, counter: number): Promise<AgentRow | null> {
-  const row = await agentById(tx, agent);
-  if (row === null || row.revoked_at !== null || !speaks(row.session_counter, counter)) return null;
+export async function speaking(
+  tx: Queries,
+  agent: AgentId,
+  counter: number,
+): Promise<{ conflict_counter: number | null } | null> {
+  const row = await tx
+    .selectFrom('agents')
+    .select(['session_counter', 'revoked_at', 'conflict_counter'])
+    .where('id', '=', agent)
+    .executeTakeFirst();
+  if (row === undefined || row.revoked_at !== null || !speaks(row.session_counter, counter)) return null;
   return row;
 }
 

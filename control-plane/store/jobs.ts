@@ -7,7 +7,36 @@ import { jobIdSchema } from '../../protocol/ids.ts';
 import type { Queries } from './store.ts';
 import type { JobsTable } from './tables.ts';
 
-export type JobRow = Selectable<JobsTable>;
+/** Large sealed columns are read only where they are needed: a list of jobs, or a frame of results, must not carry tokens about. */
+type HeavyColumn = 'inputs' | 'token' | 'statement';
+export type JobRow = Omit<Selectable<JobsTable>, HeavyColumn>;
+
+const columns = [
+  'id',
+  'agent',
+  'connection',
+  'action',
+  'sub',
+  'options',
+  'created_at',
+  'not_after',
+  'finished_at',
+  'rows_total',
+  'wire_id',
+  'token_exp',
+  'phase',
+  'token_digest',
+  'stored',
+  'head',
+  'cancel_requested',
+  'refusal',
+  'refusal_detail',
+  'rows_ended',
+  'rows_failed',
+  'results_lost',
+  'finished_status',
+  'outcomes',
+] as const satisfies readonly (keyof JobRow)[];
 
 export function stateOf(job: JobRow): ControlPlaneJob {
   return {
@@ -23,19 +52,19 @@ export function stateOf(job: JobRow): ControlPlaneJob {
 export async function jobById(db: Queries, id: string): Promise<JobRow | null> {
   const parsed = jobIdSchema.safeParse(id);
   if (!parsed.success) return null;
-  return (await db.selectFrom('jobs').selectAll().where('id', '=', parsed.data).executeTakeFirst()) ?? null;
+  return (await db.selectFrom('jobs').select(columns).where('id', '=', parsed.data).executeTakeFirst()) ?? null;
 }
 
 /** By the id inside the token, and only for the agent it was made for: no agent reaches another's job. */
 export async function jobByWireId(db: Queries, agent: AgentId, wireId: JobId): Promise<JobRow | null> {
-  const query = db.selectFrom('jobs').selectAll().where('wire_id', '=', wireId).where('agent', '=', agent);
+  const query = db.selectFrom('jobs').select(columns).where('wire_id', '=', wireId).where('agent', '=', agent);
   return (await query.executeTakeFirst()) ?? null;
 }
 
 export async function jobByTokenDigest(db: Queries, agent: AgentId, digest: Digest): Promise<JobRow | null> {
   const query = db
     .selectFrom('jobs')
-    .selectAll()
+    .select(columns)
     .where('agent', '=', agent)
     .where('phase', '=', 'sent')
     .where('token_digest', '=', digest);
@@ -46,7 +75,7 @@ export async function jobByTokenDigest(db: Queries, agent: AgentId, digest: Dige
 export function unfinishedJobs(db: Queries, agent: AgentId): Promise<JobRow[]> {
   return db
     .selectFrom('jobs')
-    .selectAll()
+    .select(columns)
     .where('agent', '=', agent)
     .where('phase', 'in', ['sent', 'accepted'])
     .orderBy('id')
@@ -66,7 +95,7 @@ export async function countUnfinished(db: Queries, agent: AgentId): Promise<numb
 export async function nextQueued(db: Queries, agent: AgentId): Promise<JobRow | null> {
   const query = db
     .selectFrom('jobs')
-    .selectAll()
+    .select(columns)
     .where('agent', '=', agent)
     .where('phase', '=', 'queued')
     .orderBy('id')
@@ -102,6 +131,19 @@ export async function saveState(
   if (ended) await tx.deleteFrom('job_rows').where('job', '=', job.id).execute();
 }
 
+export async function jobInputs(db: Queries, job: JobId): Promise<Uint8Array> {
+  return (await db.selectFrom('jobs').select('inputs').where('id', '=', job).executeTakeFirstOrThrow()).inputs;
+}
+
+export async function jobToken(db: Queries, job: JobId): Promise<Uint8Array | null> {
+  return (await db.selectFrom('jobs').select('token').where('id', '=', job).executeTakeFirst())?.token ?? null;
+}
+
+export function jobsByWireIds(db: Queries, agent: AgentId, ids: readonly JobId[]): Promise<JobRow[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return db.selectFrom('jobs').select(columns).where('agent', '=', agent).where('wire_id', 'in', ids).execute();
+}
+
 export function jobChunks(db: Queries, job: JobId): Promise<{ rows: number; digest: Digest }[]> {
   return db.selectFrom('job_rows').select(['rows', 'digest']).where('job', '=', job).orderBy('chunk').execute();
 }
@@ -124,7 +166,7 @@ export interface JobFilter {
 /** Newest first. */
 export function listJobs(db: Queries, filter: JobFilter): Promise<JobRow[]> {
   const { agent, before, phase, finished } = filter;
-  let query = db.selectFrom('jobs').selectAll().orderBy('id', 'desc').limit(filter.limit);
+  let query = db.selectFrom('jobs').select(columns).orderBy('id', 'desc').limit(filter.limit);
   if (agent !== undefined) query = query.where('agent', '=', agent);
   if (before !== undefined) query = query.where('id', '<', before);
   if (phase !== undefined) query = query.where('phase', '=', phase);

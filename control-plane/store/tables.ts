@@ -6,7 +6,7 @@ import type { AgentId, Digest, JobId, KeyId } from '../../protocol/ids.ts';
 import type { FinishedStatus } from '../../protocol/finished-statement.ts';
 import type { Role } from '../roles.ts';
 
-export type Flag = 0 | 1;
+type Flag = 0 | 1;
 
 export interface AgentsTable {
   id: AgentId;
@@ -25,7 +25,7 @@ export interface AgentsTable {
   connections: string;
 }
 
-export interface PairingCodesTable {
+interface PairingCodesTable {
   code_id: Digest;
   agent: AgentId;
   code_key: Uint8Array;
@@ -35,14 +35,14 @@ export interface PairingCodesTable {
   answer: string | null;
 }
 
-export interface KeySetStepsTable {
+interface KeySetStepsTable {
   version: number;
   key_set: string;
   /** Null for the first version, which pairing hands over. */
   step: string | null;
 }
 
-export interface ApiTokensTable {
+interface ApiTokensTable {
   id: string;
   name: string;
   role: Role;
@@ -83,7 +83,7 @@ export interface JobsTable {
   statement: string | null;
 }
 
-export interface JobRowsTable {
+interface JobRowsTable {
   job: JobId;
   chunk: number;
   rows: number;
@@ -91,13 +91,13 @@ export interface JobRowsTable {
   body: Uint8Array;
 }
 
-export interface ResultsTable {
+interface ResultsTable {
   job: JobId;
   sequence: number;
   line: Uint8Array;
 }
 
-export interface IdempotencyTable {
+interface IdempotencyTable {
   sub: string;
   key: string;
   body_digest: string;

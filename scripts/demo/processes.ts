@@ -68,16 +68,21 @@ export class Running {
     return this.#closed;
   }
 
+  lastWords(lines: number): string {
+    const said = `${this.stdout}\n${this.stderr}`.split('\n').filter((line) => line !== '');
+    return `${this.#name} said last:\n${said.slice(-lines).join('\n')}`;
+  }
+
   /** What `find` sees in the output, once it sees something. */
   async until<Found>(find: () => Found | null, what: string, withinMs: number): Promise<Found> {
     const timeout = AbortSignal.timeout(withinMs);
+    const late = once(timeout, 'abort');
     for (;;) {
       const found = find();
       if (found !== null) return found;
-      const said = (this.stderr.trim() || this.stdout.trim()).split('\n').slice(-8).join('\n');
-      if (this.#isClosed) throw new DemoError(`${this.#name} ended before ${what}:\n${said}`);
-      if (timeout.aborted) throw new DemoError(`${this.#name}: no ${what} within ${withinMs / 1000} s:\n${said}`);
-      await Promise.race([this.#woken.promise, once(timeout, 'abort')]);
+      if (this.#isClosed) throw new DemoError(`${this.#name} ended before ${what}; ${this.lastWords(8)}`);
+      if (timeout.aborted) throw new DemoError(`${this.#name}: no ${what} within ${withinMs / 1000} s`);
+      await Promise.race([this.#woken.promise, late]);
     }
   }
 
@@ -127,6 +132,11 @@ export class Processes {
     clearTimeout(timer);
     if (late) throw new DemoError(`${name} did not end within ${options.withinMs / 1000} s`);
     return { status, stdout: program.stdout, stderr: program.stderr };
+  }
+
+  /** What those that still run said last: the first thing to look at when the demo fails. */
+  lastWords(): string {
+    return [...this.#running].map((program) => program.lastWords(15)).join('\n');
   }
 
   /** Stops all, newest first, and lets none start any more. */

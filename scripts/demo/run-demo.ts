@@ -3,10 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Account, pythonWithMoto, startMoto } from './account.ts';
 import { DemoError, Processes } from './processes.ts';
+import { Releases } from './releases.ts';
 import { Say, shellWord } from './say.ts';
 import { makeKeys, Stage } from './stage.ts';
 import { controlPlane, host, people, rotation, secrecy, type StoryParts, summary } from './story.ts';
@@ -24,9 +26,8 @@ interface Options {
   readonly stay: boolean;
 }
 
-type Release = () => Promise<void> | void;
-
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const settleWithinMs = 10_000;
 
 /** Returns the exit status. */
 export async function runDemo(argv: readonly string[]): Promise<number> {
@@ -35,70 +36,83 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
     process.stderr.write(options);
     return argv.includes('--help') ? 0 : 2;
   }
-  const say = new Say(process.stdout, process.env);
   const stopped = Promise.withResolvers<NodeJS.Signals>();
   // More signals while it clears up change nothing: that takes seconds, and leaving half-way is what it is there to prevent.
   for (const signal of signals) process.on(signal, stopped.resolve);
-  // Nobody reads on (`| head`): as good as Ctrl-C.
+  // Nobody reads on (`| head`): as good as a closed terminal.
   process.stdout.on('error', () => stopped.resolve('SIGHUP'));
-  const releases: Release[] = [];
   try {
-    const told = tell(say, options, releases, stopped.promise);
-    // After a signal the story fails on what was taken from under it; the signal is what counts.
-    told.catch(() => undefined);
-    const signal = await Promise.race([told, stopped.promise]);
-    if (signal === null) return 0;
-    say.line();
-    say.bad(`stopped by ${signal}`);
-    return signal === 'SIGINT' ? 130 : 143;
-  } catch (error) {
-    say.line();
-    say.bad(error instanceof DemoError ? error.message : `a fault in the demo: ${(error as Error).stack}`);
-    return 1;
+    return await play(options, new Say(process.stdout, process.env), stopped.promise);
   } finally {
-    await giveBack(releases, say);
     for (const signal of signals) process.off(signal, stopped.resolve);
   }
 }
 
-/** Null when all of it was as expected. */
-async function tell(
-  say: Say,
-  { endpoint, stay }: Options,
-  releases: Release[],
-  stopped: Promise<NodeJS.Signals>,
-): Promise<null> {
+async function play(options: Options, say: Say, stopped: Promise<NodeJS.Signals>): Promise<number> {
   const startedMs = performance.now();
+  const releases = new Releases();
+  const processes = new Processes();
+  const told = tell(say, options, { releases, processes });
+  const ended = await Promise.race([told.then(() => null, reasonOf), stopped]);
+  if (ended === null && options.stay) {
+    say.note('Everything keeps running. Ctrl-C stops it and removes the folder.');
+    await stopped;
+  }
+  const lastWords = ended === null || isSignal(ended) ? '' : processes.lastWords();
+  // Without programs the story comes to an end soon; before that its folder would come back after it was removed.
+  await processes.close();
+  await Promise.race([told.catch(() => undefined), delay(settleWithinMs, undefined, { ref: false })]);
+  const left = await releases.close();
+  for (const failure of left) say.bad(`while clearing up: ${failure}`);
+  if (ended !== null) {
+    say.line(lastWords);
+    say.bad(isSignal(ended) ? `stopped by ${ended}` : ended);
+    return ended === 'SIGINT' ? 130 : isSignal(ended) ? 143 : 1;
+  }
+  if (left.length > 0) return 1;
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  say.good(`as expected, in ${seconds} s; nothing is left running, and the folder is removed`);
+  return 0;
+}
+
+function isSignal(text: string): text is (typeof signals)[number] {
+  return signals.some((signal) => signal === text);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof DemoError) return error.message;
+  return `a fault in the demo: ${error instanceof Error ? error.stack : String(error)}`;
+}
+
+interface Taken {
+  readonly releases: Releases;
+  readonly processes: Processes;
+}
+
+/** Resolves when all of it was as expected. */
+async function tell(say: Say, { endpoint }: Options, { releases, processes }: Taken): Promise<void> {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const folder = await mkdtemp(join(tmpdir(), 'iam-agent-demo-'));
-  releases.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const processes = new Processes();
+  await releases.add(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const tap = await WireTap.open();
-  releases.push(() => tap.close());
-  releases.push(() => processes.close());
+  await releases.add(() => tap.close());
   const env = childEnvironment();
   const keys = endpoint === null ? makeKeys() : ownKeys();
 
   say.title('iam-agent: a demo with a real agent and a real control plane on this machine');
-  say.note('Commands are as you would type them in this checkout; first:');
-  say.command([`DEMO=${shellWord(folder)}`].map(String));
+  say.note('Commands are shown as you would type them in this checkout; first:');
+  say.command([], { after: `DEMO=${shellWord(folder)}` });
 
   say.step('An AWS account to play with: three users with an access key each, and a policy');
-  const url =
-    endpoint ??
-    (await startMoto(
-      processes,
-      pythonWithMoto(root, (text) => say.note(text)),
-      { folder, cwd: root, env },
-    ));
+  const url = endpoint ?? (await motoOf(say, processes, { root, folder, env }));
   const account = new Account(url, keys);
-  releases.push(() => account.close());
-  if (endpoint !== null) releases.push(() => account.remove());
+  await releases.add(() => account.close());
+  if (endpoint !== null) await releases.add(() => account.remove());
   await account.prepare(people);
   say.good(
-    `${endpoint === null ? 'moto, an IAM server in memory,' : 'your IAM server'} at ${url}: ${people.join(', ')}`,
+    `${endpoint === null ? 'moto, an IAM server in memory,' : 'your server'} at ${url} has ${people.join(', ')}`,
   );
-  say.note('The demo made these itself, with the AWS SDK; nothing of it went through the agent.');
+  say.note('The demo made them itself, with the AWS SDK; nothing of it went through the agent.');
 
   const stage = new Stage({ root, folder, processes, tap, say, env });
   const parts: StoryParts = { stage, say, tap, account, endpoint: url, hostSecret: keys.secretAccessKey };
@@ -108,26 +122,15 @@ async function tell(
   await secrecy(parts);
   await summary(parts, counted);
   say.line();
-  if (stay) {
-    say.note('Everything keeps running. Ctrl-C stops it and removes the folder.');
-    await stopped;
-  }
-  await giveBack(releases, say);
-  say.good(
-    `as expected, in ${Math.round((performance.now() - startedMs) / 1000)} s; nothing is left running, and ${folder} is removed`,
-  );
-  return null;
 }
 
-async function giveBack(releases: Release[], say: Say): Promise<void> {
-  for (let release = releases.pop(); release !== undefined; release = releases.pop()) {
-    try {
-      await release();
-    } catch (error) {
-      say.bad(`while clearing up: ${String(error)}`);
-      process.exitCode = 1;
-    }
-  }
+function motoOf(
+  say: Say,
+  processes: Processes,
+  { root, folder, env }: { root: string; folder: string; env: NodeJS.ProcessEnv },
+): Promise<string> {
+  const python = pythonWithMoto(root, (text) => say.note(text));
+  return startMoto(processes, python, { folder, cwd: root, env });
 }
 
 /** The programs get nothing of the caller's AWS setting, and no proxy for loopback. */

@@ -36,10 +36,11 @@ export class Say {
     this.line(`    ${text}`);
   }
 
-  /** A command as it can be pasted into a shell in the checkout, with DEMO set as printed at the start. */
-  command(words: readonly string[]): void {
+  /** A command as it can be pasted into a shell in the checkout, with DEMO set as printed at the start. `around` is shell text as it is. */
+  command(words: readonly string[], around: { readonly before?: string; readonly after?: string } = {}): void {
     const lines: string[] = [];
-    for (const part of wordGroups(words)) {
+    const { before, after } = around;
+    for (const part of [before ?? [], ...wordGroups(words), after ?? []].flat()) {
       const last = lines.at(-1);
       if (last !== undefined && last.length + part.length < wrapAt) lines[lines.length - 1] = `${last} ${part}`;
       else lines.push(part);
@@ -84,6 +85,6 @@ export const folderName = '$DEMO';
 /** Words that the demo writes with $DEMO in them keep it; everything else is quoted when a shell would read it otherwise. */
 export function shellWord(word: string): string {
   if (word.startsWith(folderName)) return `"${word}"`;
-  if (/^[\w@%+=:,./<>|-]+$/.test(word)) return word;
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -39,8 +39,8 @@ interface CommandOptions {
   /** Not printed: the demo looks something up for its own checks. */
   readonly silent?: boolean;
   readonly input?: string;
-  /** What is shown before and after the command, when it is part of a pipe. */
-  readonly pipe?: { readonly before?: readonly string[]; readonly after?: readonly string[] };
+  /** What is shown before the command, when its input comes through a pipe. */
+  readonly before?: string;
 }
 
 export class Stage {
@@ -77,8 +77,7 @@ export class Stage {
   async command(program: keyof typeof programs, args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
     const { say, processes } = this.#parts;
     if (options.silent !== true) {
-      const { before = [], after = [] } = options.pipe ?? {};
-      say.command([...before, programs[program], ...args, ...after]);
+      say.command([programs[program], ...args], options.before === undefined ? {} : { before: options.before });
     }
     const echo = options.silent === true ? {} : { echo: (text: string) => say.program(text) };
     const input = options.input === undefined ? {} : { input: options.input };
@@ -93,7 +92,7 @@ export class Stage {
 
   async serve(args: readonly string[]): Promise<string> {
     const { say, tap, processes } = this.#parts;
-    say.command([programs.controlPlane, 'serve', ...args, '&']);
+    say.command([programs.controlPlane, 'serve', ...args], { after: '&' });
     const argv = this.#argv('controlPlane', ['serve', ...args]);
     this.controlPlane = processes.start('the control plane', process.execPath, argv, this.#where());
     const { controlPlane } = this;
@@ -109,7 +108,7 @@ export class Stage {
   /** Starts the daemon and waits until the control plane welcomed it. */
   async runAgent(args: readonly string[]): Promise<void> {
     const { say, processes } = this.#parts;
-    say.command([programs.agent, 'run', ...args, '&']);
+    say.command([programs.agent, 'run', ...args], { after: '&' });
     const agent = processes.start('the agent', process.execPath, this.#argv('agent', ['run', ...args]), this.#where());
     this.agent = agent;
     await agent.until(() => (agent.stdout.includes('"link.welcomed"') ? true : null), 'event link.welcomed', withinMs);

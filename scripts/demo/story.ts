@@ -4,7 +4,7 @@ import type { Account } from './account.ts';
 import { filesUnder, type Place, searchFor } from './evidence.ts';
 import { DemoError } from './processes.ts';
 import { folderName, type Say } from './say.ts';
-import { hostConfiguration, type JobRun, Stage } from './stage.ts';
+import { hostConfiguration, type JobRun, programs, Stage } from './stage.ts';
 import type { WireTap } from './wire-tap.ts';
 
 export interface StoryParts {
@@ -23,7 +23,7 @@ const config = ['--config', Stage.at('host/config.yaml')];
 const allowedAtFirst = ['list', 'read', 'create_access_key', 'update_access_key', 'delete_access_key'];
 const missingLine = '- attach_user_policy';
 
-interface Counted {
+export interface Counted {
   readonly jobs: readonly string[];
   readonly rows: number;
   readonly results: number;
@@ -38,7 +38,9 @@ export async function controlPlane({ stage, say, tap }: StoryParts): Promise<voi
   say.step('Start a control plane');
   await stage.serve([...dataDir, '--listen', '127.0.0.1:0', '--public-url', tap.url]);
   say.good('it made its store and its signing key in an empty folder and listens on loopback');
-  say.note('--public-url is a relay of this demo that keeps every byte between host and control plane, for step 12.');
+  say.note(
+    '--public-url is a relay of this demo that keeps every byte between the host and the control plane, to be searched later.',
+  );
 }
 
 export async function host({ stage, say, tap, endpoint, hostSecret }: StoryParts, accessKeyId: string): Promise<void> {
@@ -51,12 +53,12 @@ export async function host({ stage, say, tap, endpoint, hostSecret }: StoryParts
   say.program(text);
 
   say.step('Add the host at the control plane, and pair it');
-  const added = await stage.command('controlPlane', ['agents', 'add', 'host-1', ...dataDir], {});
+  const added = await stage.command('controlPlane', ['agents', 'add', 'host-1', ...dataDir]);
   expect(added.status === 0, 'agents add to succeed');
   const code = /^code +(\S+)$/m.exec(added.stdout)?.[1] ?? '';
   const fingerprint = /^fingerprint +(\S+)$/m.exec(added.stdout)?.[1] ?? '';
   const pair = ['pair', '--code-file', '-', '--fingerprint', fingerprint, ...config];
-  const paired = await stage.command('agent', pair, { input: `${code}\n`, pipe: { before: ['echo', code, '|'] } });
+  const paired = await stage.command('agent', pair, { input: `${code}\n`, before: `echo ${code} |` });
   expect(paired.status === 0, 'pair to succeed');
   say.good('the host made its own key; the control plane got the public half and a proof, never the code');
 
@@ -76,10 +78,11 @@ export async function rotation(parts: StoryParts): Promise<Counted> {
     jobs.push(made);
     return made;
   };
-  await stage.write('users.csv', `user\n${[...people, stranger].join('\n')}\n`);
-  await stage.write('team.csv', `user\n${people.join('\n')}\n`);
+  const [users, team] = [`user\n${[...people, stranger].join('\n')}\n`, `user\n${people.join('\n')}\n`];
+  await stage.write('users.csv', users);
+  await stage.write('team.csv', team);
 
-  say.step(`List Policies: which policies does the account have?`);
+  say.step('List Policies: which policies does the account have?');
   const policies = await run('list_policies', ['--set', 'Scope=Local', '--set', 'Max Items=5']);
   succeeded(policies, 1);
   expect(
@@ -89,6 +92,8 @@ export async function rotation(parts: StoryParts): Promise<Counted> {
   say.good('one signed job, one row of result');
 
   say.step('List Access Keys: of everybody in users.csv, one of whom does not exist');
+  say.command(['cat', Stage.at('users.csv')]);
+  say.program(users);
   const keys = await run('list_access_keys', ['--rows', Stage.at('users.csv'), '--set', 'Username={{ user }}']);
   oneUnknownUser(keys);
   say.good(`the unknown user is an error row (NoSuchEntity) and stopped nobody else: exit status ${keys.ended.status}`);
@@ -105,8 +110,9 @@ export async function rotation(parts: StoryParts): Promise<Counted> {
   say.good('refused on the host before any call; the answer names the line to add');
 
   say.step('Add that line on the host, restart the agent, and run it again');
-  say.command(['echo', `      ${missingLine}`, '>>', Stage.at('host/config.yaml')]);
+  say.command(['echo', `      ${missingLine}`], { after: `>> "${Stage.at('host/config.yaml')}"` });
   await stage.append('host/config.yaml', `      ${missingLine}\n`);
+  say.command([], { after: `kill "$(cat "${Stage.at('host/state/agent.pid')}")"` });
   await stage.stopAgent();
   await stage.runAgent(config);
   succeeded(await run('attach_user_policy', [...attach, ...policy]), people.length);
@@ -132,7 +138,7 @@ async function oldKeys({ say, account }: StoryParts, run: Run): Promise<void> {
   say.step('Get Access Key Last Used: are the old keys in use?');
   succeeded(await run('get_access_key_last_used', old), people.length);
 
-  say.step('Create Access Key: a new one for each of the team');
+  say.step(`Create Access Key: a new one for each in team.csv (users.csv without ${stranger})`);
   const team = ['--rows', Stage.at('team.csv'), '--set', 'Username={{ user }}'];
   succeeded(await run('create_access_key', team), people.length);
   say.good('new secrets are in these results, so the control plane has seen them: allow this action only where it may');
@@ -149,14 +155,14 @@ async function oldKeys({ say, account }: StoryParts, run: Run): Promise<void> {
     const statuses = (await account.keysOf(user)).map(({ status }) => status);
     expect(statuses.join(' ') === 'Active', `one active key left of ${user}`);
   }
-  say.good('asked directly, the account has one active key for each of the team');
+  say.good('asked directly, the account has one active key for each of them');
 }
 
 /** Results of one job are rows of the next. */
 async function keepOldKeys({ stage, say }: StoryParts, { job, envelopes }: JobRun): Promise<void> {
   say.note('The results are rows for the next jobs:');
-  const filter = ['|', 'grep', '"has_error":false', '>', Stage.at('old-keys.jsonl')];
-  say.command(['bin/iam-control-plane.mjs', 'jobs', 'results', job, ...dataDir, ...filter]);
+  const filter = `| grep '"has_error":false' > "${Stage.at('old-keys.jsonl')}"`;
+  say.command([programs.controlPlane, 'jobs', 'results', job, ...dataDir], { after: filter });
   const lines = envelopes.filter((envelope) => !envelope.has_error).map((envelope) => JSON.stringify(envelope));
   await stage.write('old-keys.jsonl', `${lines.join('\n')}\n`);
 }
@@ -204,7 +210,7 @@ export async function summary({ stage, say }: StoryParts, { jobs, rows, results,
   say.note(
     `where       host: ${folderName}/host (keys, configuration, journal); control plane: ${folderName}/control-plane`,
   );
-  say.note(`            AWS: ${'an IAM server for tests, prepared by this demo'}`);
+  say.note('            AWS: a test server, with the users that this demo made');
   say.note('try next    npm run demo -- --stay     keeps all this running, so that the commands above can be pasted');
   say.note(
     '            README.md                  put it on a host; docs/lifecycle.md tells what happened to each job',

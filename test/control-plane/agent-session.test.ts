@@ -1,7 +1,8 @@
 // One link with an agent that keeps to nothing: bad frames, wrong order, strange jobs, silence.
 import { expect } from 'chai';
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
-import { type Identity, Peer, newKey } from '../support/agent-peer.ts';
+import { type Identity, newKey } from '../support/agent-identity.ts';
+import { Peer } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
 describe('control plane: agent session', () => {

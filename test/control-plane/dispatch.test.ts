@@ -1,5 +1,6 @@
 // What is sent never passes the credit that the agent gave, whatever the agent asks for.
 import { expect } from 'chai';
+import { limits } from '../../protocol/limits.ts';
 import type { Peer } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
@@ -121,6 +122,19 @@ describe('control plane: dispatch', () => {
     await fixture.createJob();
     await peer.settled();
     expect(count(peer, 'rows')).to.equal(1);
+    expect(count(peer, 'job')).to.equal(0);
+  });
+
+  it('leaves no agent more open jobs than a hello can name, and goes on when one has ended', async () => {
+    for (let index = 0; index < limits.jobsPerAgent + 2; index += 1) await fixture.createJob();
+    peer.credit(5_000, 5_000);
+    const first = await peer.job();
+    for (let index = 1; index < limits.jobsPerAgent; index += 1) await peer.next('job');
+    await peer.settled();
+    expect(count(peer, 'job')).to.equal(0);
+    peer.send({ type: 'job.rejected', job: first.id, token_digest: first.digest, code: 'unknown_action', detail: '' });
+    await peer.next('job');
+    await peer.settled();
     expect(count(peer, 'job')).to.equal(0);
   });
 

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
-import { type Identity, Peer, UpgradeRefused, dialWith, newKey, sessionToken } from '../support/agent-peer.ts';
+import { type Identity, UpgradeRefused, dialWith, newKey, sessionToken } from '../support/agent-identity.ts';
+import { Peer } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
 async function refused(dial: Promise<unknown>): Promise<string> {

@@ -72,7 +72,7 @@ describe('control plane: job intake', () => {
       headers: { authorization: `Bearer ${fixture.admin}`, 'content-type': 'application/x-ndjson' },
       body: pieces,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(answer.status).to.equal(201);
     const peer = await fixture.dial(identity, 1);
     await peer.hello();
@@ -152,7 +152,7 @@ describe('control plane: job intake', () => {
       body,
       duplex: 'half',
       signal: controller.signal,
-    } as RequestInit).catch(() => null);
+    }).catch(() => null);
     for (let tries = 0; tries < 100 && count('job_rows') === 0; tries += 1)
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect(count('job_rows')).to.equal(2);
@@ -191,7 +191,7 @@ describe('control plane: job intake', () => {
       headers: { authorization: `Bearer ${fixture.admin}`, 'content-type': 'application/x-ndjson' },
       body,
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(((await answer.json()) as JobSeen).rows.total).to.equal(80_000);
     // 80 MB went through both ends of this one process.
     expect(process.memoryUsage().rss - before).to.be.below(150 * 1024 * 1024);
@@ -215,7 +215,9 @@ describe('control plane: job intake', () => {
 
     it('makes one job of many equal requests at once', async () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => fixture.postJob([head], { key: 'k' })));
-      expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 200, 200, 200, 200, 200, 200, 201]);
+      expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).to.deep.equal([
+        200, 200, 200, 200, 200, 200, 200, 201,
+      ]);
       expect(count('jobs')).to.equal(1);
     });
 

@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { chunkDigest } from '../../protocol/digest-chain.ts';
 import { nodeHashing } from '../../control-plane/hashing-node.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
-import type { Identity, Peer, PeerJob } from '../support/agent-peer.ts';
+import type { Identity } from '../support/agent-identity.ts';
+import type { Peer, PeerJob } from '../support/agent-peer.ts';
 import { Fixture, type JobSeen } from '../support/control-plane-fixture.ts';
 
 describe('control plane: the life of a job', () => {

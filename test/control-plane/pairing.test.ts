@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { keyId, pairAnswerSchema, verifyPairing } from '../../protocol/pairing.ts';
-import { newKey, pairAgent, pairBody, postPair, publicOf } from '../support/agent-peer.ts';
+import { newKey, pairAgent, pairBody, postPair, publicOf } from '../support/agent-identity.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
 async function refusal(answer: Response): Promise<string> {
@@ -50,7 +50,7 @@ describe('control plane: pairing', () => {
     const invitation = await fixture.invite();
     const bodies = [await pairBody(invitation, await newKey()), await pairBody(invitation, await newKey())];
     const answers = await Promise.all(bodies.map((body) => postPair(fixture.url, body)));
-    expect(answers.map(({ status }) => status).sort()).to.deep.equal([200, 409]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).to.deep.equal([200, 409]);
   });
 
   it('takes a code as people type it', async () => {

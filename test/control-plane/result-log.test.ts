@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { chainAll } from '../../protocol/digest-chain.ts';
 import { nodeHashing } from '../../control-plane/hashing-node.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
-import type { Identity, Peer, PeerJob } from '../support/agent-peer.ts';
+import type { Identity } from '../support/agent-identity.ts';
+import type { Peer, PeerJob } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
 describe('control plane: results', () => {

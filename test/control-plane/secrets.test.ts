@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import { createLog } from '../../control-plane/log.ts';
+import { pairAgent } from '../support/agent-identity.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
 const marks = ['MARKinput', 'MARKrow', 'MARKresult', 'MARKdetail'];
@@ -19,7 +20,7 @@ describe('control plane: secrets', () => {
 
   it('keeps inputs, rows, results, refusals, codes and tokens out of the logs and sealed on disk', async () => {
     const invitation = await fixture.invite();
-    const identity = await import('../support/agent-peer.ts').then(({ pairAgent }) => pairAgent(invitation));
+    const identity = await pairAgent(invitation);
     const open = await fixture.invite('host-2');
     const { token: api } = await fixture.json<{ token: string }>('POST', '/api/v1/tokens', {
       name: 't',

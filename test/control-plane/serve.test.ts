@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { type Identity, type Invitation, Peer, pairAgent } from '../support/agent-peer.ts';
+import { type Identity, type Invitation, pairAgent } from '../support/agent-identity.ts';
+import { Peer } from '../support/agent-peer.ts';
 
 const main = fileURLToPath(new URL('../../control-plane/main.ts', import.meta.url));
 const waitMs = 10_000;
@@ -91,19 +92,19 @@ describe('iam-control-plane serve', () => {
   });
 
   it('refuses plain HTTP on other addresses, half a TLS pair, a port in use and a directory in use', async () => {
-    const refused = async (args: string[], expected: RegExp): Promise<void> => {
+    const refused = async (args: string[], status: number, expected: RegExp): Promise<void> => {
       const one = serve(...args);
-      expect(await one.exited).to.equal(1);
+      expect(await one.exited).to.equal(status);
       expect(one.stderr).to.match(expected);
       expect(one.stdout).to.equal('');
     };
-    await refused(['--listen', '0.0.0.0:0'], /configuration_invalid: .*TLS/);
-    await refused(['--listen', '127.0.0.1:0', '--tls-cert', '/none'], /configuration_invalid: .*go together/);
+    await refused(['--listen', '0.0.0.0:0'], 78, /configuration_invalid: .*TLS/);
+    await refused(['--listen', '127.0.0.1:0', '--tls-cert', '/none'], 78, /configuration_invalid: .*go together/);
     const url = await serve('--listen', '127.0.0.1:0').url();
-    await refused(['--listen', '127.0.0.1:0'], /state_locked/);
+    await refused(['--listen', '127.0.0.1:0'], 75, /state_locked/);
     const other = new Serve(['--data-dir', join(dataDir, 'other'), '--listen', new URL(url).host]);
     started.push(other);
-    expect(await other.exited).to.equal(1);
+    expect(await other.exited).to.equal(78);
     expect(other.stderr).to.match(/configuration_invalid: cannot listen/);
   });
 

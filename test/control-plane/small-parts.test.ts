@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, integer, string } from 'fast-check';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { lockDataDir } from '../../control-plane/data-dir-lock.ts';
 import { JobWatch } from '../../control-plane/job-watch.ts';
@@ -36,8 +36,8 @@ describe('control plane: text lines', () => {
   }
 
   it('gives the same lines whatever the pieces are', async () => {
-    const lines = fc.array(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\n', '').toWellFormed()));
-    const property = fc.asyncProperty(lines, fc.array(fc.integer({ min: 0, max: 20 })), async (texts, sizes) => {
+    const lines = array(string({ unit: 'binary' }).map((text) => text.replaceAll('\n', '').toWellFormed()));
+    const property = asyncProperty(lines, array(integer({ min: 0, max: 20 })), async (texts, sizes) => {
       const reader = readLines(pieces(Buffer.from(texts.join('\n')), sizes));
       const seen: string[] = [];
       for (let line = await reader.next(10_000); line !== null; line = await reader.next(10_000)) {
@@ -48,7 +48,7 @@ describe('control plane: text lines', () => {
       }
       expect(seen).to.deep.equal(texts.filter((text) => text !== ''));
     });
-    await fc.assert(property, { numRuns: 300 });
+    await assert(property, { numRuns: 300 });
   });
 
   it('refuses a line that is too long before it has come to its end', async () => {

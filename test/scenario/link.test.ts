@@ -109,6 +109,22 @@ describe('the link of a real agent', () => {
     expect((await agent.logged('results.disputed'))[0]).to.include({ code: 'results_lost_at_control_plane' });
   });
 
+  it('closes the gap for a job that was over, when the control plane lost all of its results', async () => {
+    const { jti } = await peer.sendJob(rowsOf(3));
+    const finished = await peer.frame('job.finished');
+    const { sequence, head } = acked(jti, peer.entries(jti));
+    peer.send({ type: 'results.ack', job: jti, sequence, head });
+    peer.send({ type: 'job.finished.ack', job: jti, head });
+    await agent.logged('job.closed');
+    peer.jobs = [{ job: jti, last_sequence: 0, head: chainStart(nodeHashing, jti), cancel: false }];
+    peer.frames.length = 0;
+    peer.cut();
+    const gap = await peer.frame('results');
+    expect(gap.frame).to.include({ first_sequence: sequence + 1, head, after_loss: head });
+    expect(gap.lines).to.deep.equal([]);
+    expect((await peer.frame('job.finished')).frame.statement).to.equal(finished.frame.statement);
+  });
+
   it('puts a job in quarantine when its journal went back in time, and runs nothing of it', async () => {
     const claims = peer.claims(rowsOf(2));
     peer.send({ type: 'job', token: await peer.sign(claims) });

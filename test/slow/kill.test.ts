@@ -35,7 +35,7 @@ describe('kill -9', () => {
     endpoint = await startScriptedEndpoint();
     endpoint.play(() => xmlAnswer('ListAccessKeys', answer, { afterMs: 8 }));
     plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url });
+    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, reconnectSeconds: 1 });
     const paired = await host.pair(await plane.invite('host-1'));
     expect(paired.status, paired.stderr).to.equal(0);
     agent = host.run();

@@ -1,6 +1,5 @@
 // A scripted agent for tests of the control plane: it speaks the protocol through protocol/ over a real socket, and does exactly what a test
 // tells it, right or wrong.
-import { exportJWK, generateKeyPair } from 'jose';
 import { type RawData, WebSocket } from 'ws';
 import { nodeHashing } from '../../control-plane/hashing-node.ts';
 import { decodeFrameToAgent, encodeFrame } from '../../protocol/codec.ts';
@@ -9,132 +8,21 @@ import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished } from '../../protocol/finished-statement.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
-import {
-  type AgentId,
-  type ControlPlaneId,
-  type Digest,
-  type JobId,
-  type KeyId,
-  controlPlaneId,
-} from '../../protocol/ids.ts';
+import type { Digest, JobId } from '../../protocol/ids.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { tokenDigest, verifyJob } from '../../protocol/job-token.ts';
-import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';
-import { type KeySet, activeKeys } from '../../protocol/key-set.ts';
-import { codeId, codeKey, keyId, pairAnswerSchema, pairingProof, verifyPairing } from '../../protocol/pairing.ts';
+import { activeKeys } from '../../protocol/key-set.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
-import { signSession } from '../../protocol/session-token.ts';
-import { subprotocol } from '../../protocol/version.ts';
+import { type Identity, dialWith, sessionToken } from './agent-identity.ts';
 
 const waitMs = 5_000;
 
-export interface Invitation {
-  readonly code: string;
-  readonly fingerprint: string;
-  readonly url: string;
-}
-
-export interface Received {
+interface Received {
   readonly frame: FrameToAgent;
   readonly lines: readonly string[];
 }
 
 type FrameOf<T extends FrameToAgent['type']> = Extract<FrameToAgent, { type: T }>;
-
-export async function newKey(): Promise<PrivateKey> {
-  const { privateKey } = await generateKeyPair('Ed25519', { extractable: true });
-  const { kty, crv, x, d } = await exportJWK(privateKey);
-  return privateKeySchema.parse({ kty, crv, x, d });
-}
-
-export function publicOf({ kty, crv, x }: PrivateKey) {
-  return publicKeySchema.parse({ kty, crv, x });
-}
-
-/** What goes over the wire at pairing. */
-export async function pairBody(invitation: Invitation, key: PrivateKey, code = invitation.code) {
-  const secret = codeKey(nodeHashing, code);
-  const kid = await keyId(publicOf(key));
-  const proof = pairingProof(nodeHashing, secret, kid, invitation.fingerprint as KeyId);
-  return { key: publicOf(key), code_id: codeId(nodeHashing, secret), proof };
-}
-
-export function postPair(url: string, body: unknown): Promise<Response> {
-  return fetch(`${url}/agent/v1/pair`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-}
-
-/** A paired identity, as a host would keep it. */
-export interface Identity {
-  readonly url: string;
-  readonly agent: AgentId;
-  readonly key: PrivateKey;
-  readonly kid: KeyId;
-  readonly controlPlane: ControlPlaneId;
-  readonly keySet: KeySet;
-}
-
-export async function pairAgent(invitation: Invitation, key?: PrivateKey): Promise<Identity> {
-  const own = key ?? (await newKey());
-  const kid = await keyId(publicOf(own));
-  const answer = await postPair(invitation.url, await pairBody(invitation, own));
-  const body: unknown = await answer.json();
-  if (answer.status !== 200) throw new Error(`pairing: ${answer.status} ${JSON.stringify(body)}`);
-  const trusted = await verifyPairing(pairAnswerSchema.parse(body), {
-    fingerprint: invitation.fingerprint,
-    agentKey: kid,
-  });
-  if (isRefusal(trusted)) throw new Error(trusted.detail);
-  return {
-    url: invitation.url,
-    agent: trusted.agent,
-    key: own,
-    kid,
-    controlPlane: controlPlaneId(invitation.fingerprint as KeyId),
-    keySet: trusted.keySet,
-  };
-}
-
-export function sessionToken(identity: Identity, counter: number, nowMs = Date.now()): Promise<string> {
-  const { agent, controlPlane, key, kid } = identity;
-  return signSession({ agent, controlPlane, counter, nowMs }, key, kid);
-}
-
-/** The HTTP answer of a refused upgrade. */
-export class UpgradeRefused extends Error {
-  readonly status: number;
-  readonly code: string;
-  constructor(status: number, code: string) {
-    super(`upgrade refused: ${status} ${code}`);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-export async function dialWith(url: string, token: string, protocol = subprotocol): Promise<WebSocket> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/agent/v1/socket`, protocol, {
-    headers: { authorization: `Bearer ${token}` },
-    perMessageDeflate: false,
-  });
-  return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket));
-    socket.once('error', reject);
-    socket.once('unexpected-response', (_request, response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => {
-        const body = JSON.parse(text) as { code: string };
-        reject(new UpgradeRefused(response.statusCode ?? 0, body.code));
-      });
-    });
-  });
-}
 
 /** One open link. Frames that came are kept until a test takes them. */
 export class Peer {
@@ -202,13 +90,19 @@ export class Peer {
     return this.received.some(({ frame }) => frame.type === type);
   }
 
-  /** A round trip after which everything that was sent before has been handled: results of an unknown job cost nothing, a ping is answered. */
+  /**
+   * Some round trips, after which what was sent before has been handled: the control plane of these tests lives in this process, so its work
+   * goes on with every turn of the same event loop.
+   */
   async settled(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.socket.once('pong', () => resolve());
-      this.socket.ping();
-    });
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    for (let round = 0; round < 6 && this.socket.readyState === WebSocket.OPEN; round += 1) {
+      await new Promise<void>((resolve) => {
+        this.socket.once('pong', () => resolve());
+        this.socket.once('close', () => resolve());
+        this.socket.ping();
+      });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   async hello(jobs: Extract<FrameToControlPlane, { type: 'hello' }>['jobs'] = []): Promise<FrameOf<'welcome'>> {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type ControlPlane, startControlPlane } from '../../control-plane/compose.ts';
 import type { EventName } from '../../control-plane/events.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
-import { type Identity, type Invitation, Peer, pairAgent } from './agent-peer.ts';
+import { type Identity, type Invitation, pairAgent } from './agent-identity.ts';
+import { Peer } from './agent-peer.ts';
 
 export interface SeenEvent {
   readonly name: EventName;

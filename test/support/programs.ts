@@ -112,6 +112,8 @@ export interface HostOptions {
   /** More lines of the connection, as YAML at its depth. */
   readonly more?: string;
   readonly callsPerSecond?: number;
+  /** Longest wait before the next dial; short where a test cuts the link again and again. */
+  readonly reconnectSeconds?: number;
 }
 
 /** A host with a configuration and AWS keys that only it holds. */
@@ -131,7 +133,7 @@ export class Host {
     await writeFile(join(folder, 'access_key'), accessKey, { mode: 0o600 });
     await writeFile(join(folder, 'secret_key'), secretKey, { mode: 0o600 });
     const lines = [
-      `control_plane: { url: ${JSON.stringify(controlPlaneUrl)} }`,
+      `control_plane: { url: ${JSON.stringify(controlPlaneUrl)}, reconnect_seconds: ${options.reconnectSeconds ?? 60} }`,
       'state_dir: ./state',
       'log: { level: debug, format: json }',
       'connections:',

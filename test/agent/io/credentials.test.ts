@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { CredentialSource } from '../../../agent/connection.ts';
 import { type AwsKeys, createCredentials } from '../../../agent/io/credentials.ts';
 import { systemClock } from '../../../agent/io/clock-system.ts';
+import { openRoute } from '../../../agent/io/outbound.ts';
 import { createWire, type Wire } from '../../../agent/io/raw-response.ts';
 import { sessionNameFor } from '../../../agent/io/role-sessions.ts';
 import { startScriptedEndpoint, xmlAnswer } from '../../support/scripted-endpoint.ts';
@@ -35,9 +36,9 @@ describe('credentials', () => {
     throw new Error('there were keys');
   };
   let wire: Wire;
-  before(() => {
+  before(async () => {
     const timeouts = { connectMs: 1000, answerMs: 1000 };
-    wire = createWire({ verifySsl: true, proxy: null, timeouts, maxAnswerBytes: 100_000 });
+    wire = createWire({ route: await openRoute({ verifySsl: true }), timeouts, maxAnswerBytes: 100_000 });
     folder = mkdtempSync(join(tmpdir(), 'credentials-'));
   });
   after(() => {

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createWire, type ExchangeEnd, maskedUrl, type WireOptions } from '../../../agent/io/raw-response.ts';
+import { openRoute, type Outbound } from '../../../agent/io/outbound.ts';
+import { createWire, type ExchangeEnd, maskedUrl } from '../../../agent/io/raw-response.ts';
 
 const portOf = (server: TcpServer): number => (server.address() as AddressInfo).port;
 async function listen(server: TcpServer): Promise<void> {
@@ -24,11 +25,12 @@ async function listen(server: TcpServer): Promise<void> {
 
 async function ask(
   url: string,
-  options: Partial<WireOptions> = {},
+  options: Partial<Outbound> = {},
   signal = new AbortController().signal,
 ): Promise<ExchangeEnd> {
   const timeouts = { connectMs: 500, answerMs: 500 };
-  const wire = createWire({ verifySsl: true, proxy: null, timeouts, maxAnswerBytes: 1000, ...options });
+  const route = await openRoute({ verifySsl: true, ...options });
+  const wire = createWire({ route, timeouts, maxAnswerBytes: 1000 });
   const { protocol, hostname, port } = new URL(url);
   try {
     const request = {
@@ -37,7 +39,7 @@ async function ask(
       port: Number(port),
       path: '/',
       method: 'POST',
-      headers: { host: 'localhost' },
+      headers: { host: hostname },
       body: 'x',
     };
     return await wire.exchange(request, { fresh: true, signal });
@@ -51,19 +53,20 @@ describe('an exchange', () => {
   const sockets = new Set<Socket>();
   let folder = '';
   let secure: Server;
-  let ca = '';
+  let caFile = '';
   let reached = 0;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'wire-'));
-    const names = 'subjectAltName=IP:127.0.0.1';
+    const names = 'subjectAltName=IP:127.0.0.1,DNS:iam.test';
     const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
     const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
     execFileSync('openssl', [...args, '-subj', '/CN=localhost', '-addext', names, ...files], {
       stdio: 'ignore',
       timeout: 10_000,
     });
-    ca = readFileSync(join(folder, 'cert.pem'), 'utf8');
-    secure = createHttpsServer({ key: readFileSync(join(folder, 'key.pem')), cert: ca }, (request, response) => {
+    caFile = join(folder, 'cert.pem');
+    const cert = readFileSync(caFile, 'utf8');
+    secure = createHttpsServer({ key: readFileSync(join(folder, 'key.pem')), cert }, (request, response) => {
       reached += 1;
       request.resume().on('end', () => response.end('hello'));
     });
@@ -93,7 +96,7 @@ describe('an exchange', () => {
     const url = `https://127.0.0.1:${portOf(secure)}`;
     expect(await ask(url)).to.include({ kind: 'failed', code: 'tls', sent: false });
     expect(reached).to.equal(0);
-    expect(await ask(url, { ca })).to.include({ kind: 'response', status: 200 });
+    expect(await ask(url, { caFile })).to.include({ kind: 'response', status: 200 });
     expect(await ask(url, { verifySsl: false })).to.include({ kind: 'response', status: 200 });
   });
 
@@ -135,8 +138,8 @@ describe('an exchange', () => {
     const proxy = createHttpServer();
     proxy.on('connect', (request, client: Socket) => {
       tunnels.push(request.url ?? '');
-      const [host = '', port] = (request.url ?? '').split(':');
-      const upstream = connect(Number(port), host, () => {
+      const [, port] = (request.url ?? '').split(':');
+      const upstream = connect(Number(port), '127.0.0.1', () => {
         client.write('HTTP/1.1 200 OK\r\n\r\n');
         client.pipe(upstream).pipe(client);
       });
@@ -147,12 +150,16 @@ describe('an exchange', () => {
     });
     servers.push(proxy);
     await listen(proxy);
-    const url = `https://127.0.0.1:${portOf(secure)}`;
+    // A name that only the proxy can reach: what runs on this host is asked directly.
+    const url = `https://iam.test:${portOf(secure)}`;
     const through = { proxy: `http://user:S3CR3T@127.0.0.1:${portOf(proxy)}` };
-    expect(await ask(url, { ...through, ca })).to.include({ kind: 'response', status: 200 });
+    expect(await ask(url, { ...through, caFile })).to.include({ kind: 'response', status: 200 });
     expect(await ask(url, { ...through, verifySsl: false })).to.include({ kind: 'response', status: 200 });
     expect(tunnels).to.have.length(2);
     expect(await ask(url, through)).to.include({ kind: 'failed', code: 'tls', sent: false });
+    const direct = `https://127.0.0.1:${portOf(secure)}`;
+    expect(await ask(direct, { ...through, caFile })).to.include({ kind: 'response', status: 200 });
+    expect(tunnels).to.have.length(3);
   });
 
   it('says which proxy failed without its password', async () => {
@@ -160,7 +167,7 @@ describe('an exchange', () => {
       socket.once('data', () => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')),
     );
     for (const address of [refusing, '127.0.0.1:1']) {
-      const end = await ask('https://127.0.0.1:2', { proxy: `http://user:S3CR3T@${address}` });
+      const end = await ask('https://iam.test:2', { proxy: `http://user:S3CR3T@${address}` });
       expect(end).to.deep.equal({ kind: 'failed', code: 'proxy', detail: `http://${address}`, sent: false });
     }
     expect(maskedUrl('no url: S3CR3T')).to.not.contain('S3CR3T');

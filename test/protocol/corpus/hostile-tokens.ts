@@ -19,7 +19,7 @@ import {
 } from './signing.ts';
 
 /** Which reader the token is given to. */
-export type Reader = 'job' | 'session' | 'key_set' | 'finished' | 'pairing';
+type Reader = 'job' | 'session' | 'key_set' | 'finished' | 'pairing';
 
 export interface HostileToken {
   readonly name: string;

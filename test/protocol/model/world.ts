@@ -122,7 +122,7 @@ export interface Budget {
 }
 
 /** What the observer knows. */
-export interface Ghost {
+interface Ghost {
   readonly effects: string;
   /** Tag of the content that calls return: it changes when the journal goes back, as the second answer is another one. */
   readonly epoch: 0 | 1;
