@@ -83,11 +83,7 @@ describe('control plane: hostile frames', () => {
           const text = [JSON.stringify(one), ...lines].join('\n');
           peer.socket.send(cut < 3 ? text.slice(0, -cut - 1) : text);
         }
-        await new Promise<void>((resolve) => {
-          peer.socket.once('pong', () => resolve());
-          peer.socket.once('close', () => resolve());
-          peer.socket.ping();
-        });
+        await peer.roundTrip();
         expect(fixture.faults()).to.deep.equal([]);
       },
     );

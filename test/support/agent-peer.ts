@@ -96,13 +96,15 @@ export class Peer {
    */
   async settled(): Promise<void> {
     for (let round = 0; round < 6 && this.socket.readyState === WebSocket.OPEN; round += 1) {
-      await new Promise<void>((resolve) => {
-        this.socket.once('pong', () => resolve());
-        this.socket.once('close', () => resolve());
-        this.socket.ping();
-      });
+      await this.roundTrip();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  async roundTrip(): Promise<void> {
+    const pong = new Promise<void>((resolve) => this.socket.once('pong', () => resolve()));
+    this.socket.ping(undefined, undefined, () => {});
+    await Promise.race([pong, this.closed]);
   }
 
   async hello(jobs: Extract<FrameToControlPlane, { type: 'hello' }>['jobs'] = []): Promise<FrameOf<'welcome'>> {
