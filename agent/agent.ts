@@ -11,6 +11,7 @@ import type { TrustStore } from './job/trust-store.ts';
 import type { TrustedTime } from './job/trusted-time.ts';
 import type { Hashing } from '../protocol/hashing.ts';
 import { encodeFrame } from '../protocol/codec.ts';
+import { limits } from '../protocol/limits.ts';
 import { defaultBackoff } from './link/backoff.ts';
 import { keepLink, type LinkControl, type LinkSession } from './link/link.ts';
 import type { LinkSocket, Transport } from './link/transport.ts';
@@ -113,6 +114,7 @@ export class Agent {
       onWelcome: (welcome) => {
         control.heartbeat(welcome.heartbeat_ms);
         const skewMs = Date.parse(welcome.server_time) - clock.now();
+        if (Math.abs(skewMs) > limits.clockSkewMs) events('link.clock_skew', { skewMs });
         events('link.welcomed', { session: counter, skewMs, jobs: welcome.jobs.length });
         void repeat(clock, progressEveryMs, () => session.progress(), over.signal);
       },

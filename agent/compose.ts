@@ -81,6 +81,7 @@ async function takeParts(
   const housekeeping = schedule(housekeepingTimes, () => clean(journal, clock, events), {
     name: 'journal_retention',
     onError: () => events('housekeeping.failed', { task: 'journal_retention' }),
+    onOverlap: () => events('housekeeping.overlapped', { task: 'journal_retention' }),
   });
   releases.push(() => housekeeping.stop());
   return assemble({ config, version, clock, events, journal, identity, releases });
@@ -105,7 +106,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
   const time = new TrustedTime(clock, facts.highWaterMs);
   const [drain, abort] = [new AbortController(), new AbortController()];
   const fault = oneFault();
-  const caller = awsCaller(config.connections, { version, clock });
+  const caller = awsCaller(config.connections, { version, clock, events });
   releases.push(() => caller.close());
   const jobs = new Jobs({
     journal,
@@ -146,9 +147,23 @@ async function assemble(taken: Taken): Promise<AgentParts> {
 }
 
 /** The way to AWS that the daemon and `exec` share: SDK, credentials, roles, limiter. */
-export function awsCaller(connections: readonly Connection[], { version, clock }: { version: string; clock: Clock }) {
-  const inner = createIamCaller(connections, { clock, userAgent: `iam-agent/${version}`, readSecretFile });
-  const limited = limitedCaller(inner, { clock });
+export function awsCaller(
+  connections: readonly Connection[],
+  { version, clock, events }: { version: string; clock: Clock; events: EventSink },
+) {
+  const inner = createIamCaller(connections, {
+    clock,
+    userAgent: `iam-agent/${version}`,
+    readSecretFile,
+    onEvent: (name, { connection }) => {
+      if (name === 'credentials_unavailable')
+        events('credentials.failed', { connection: String(connection), code: name });
+    },
+  });
+  const limited = limitedCaller(inner, {
+    clock,
+    onRetry: (connection, operation, attempt) => events('call.retried', { connection, operation, attempt }),
+  });
   return {
     call: limited.call.bind(limited),
     close: (): void => {

@@ -30,15 +30,7 @@ const agentName = matching(/^[a-z0-9][a-z0-9._-]{0,62}$/);
 const keyName = matching(/^[A-Za-z0-9_-]{43}$/);
 const version = matching(/^\d{1,5}\.\d{1,5}\.\d{1,5}(-[a-z0-9.]{1,16})?$/);
 const outcome = oneOf('completed', 'succeeded', 'failed', 'refused', 'cancelled', 'expired', 'stopped', 'unknown');
-const task = oneOf(
-  'journal_retention',
-  'replay_retention',
-  'spool_quota',
-  'audit_checkpoint',
-  'credential_refresh',
-  'clock_check',
-  'key_age',
-);
+const task = oneOf('journal_retention');
 
 const levels = ['error', 'warn', 'info', 'debug'] as const;
 export type EventLevel = (typeof levels)[number];
@@ -58,14 +50,10 @@ export const events = {
   'agent.draining': row('info', { signal: oneOf('SIGTERM', 'SIGINT', 'reconnect'), callsUnderWay: count, jobs: count }),
   'agent.stopped': row('info', { exitCode: count, durationMs: quantity }),
   'agent.fault': row('error', { code, exitCode: count }),
-  'config.reloaded': row('info', { connections: count, warnings: count }),
-  'config.rejected': row('error', { code, problems: count }),
   'config.warning': row('warn', {
     warning: oneOf('verify_ssl_off', 'plain_http', 'no_connections'),
     connection: label,
   }),
-  'pairing.finished': row('info', { agent: agentName, key: keyName, keySetVersion: count }),
-  'pairing.failed': row('error', { code, status: count }),
   'link.dialling': row('debug', { attempt: count, delayMs: quantity }),
   'link.connected': row('info', { session: count, attempt: count }),
   'link.welcomed': row('info', { session: count, skewMs: quantity, jobs: count }),
@@ -80,43 +68,20 @@ export const events = {
   'job.accepted': row('info', { ...ofJob, rows: count, dryRun: flag }),
   'job.refused': row('warn', { ...ofJob, code }),
   'job.repeated': row('info', { job: uuid, finished: flag }),
-  'job.started': row('debug', { ...ofJob, queuedMs: quantity }),
-  'job.waiting': row('debug', {
-    job: uuid,
-    reason: oneOf('running', 'rate_limit', 'rows', 'spool', 'queue'),
-    rows: count,
-  }),
   'job.cancelled': row('info', { job: uuid, rows: count, known: flag }),
   'job.quarantined': row('error', { job: uuid, code }),
   'job.finished': row('info', { ...ofJob, outcome, rows: count, failed: count, entries: count, durationMs: quantity }),
   'job.closed': row('debug', { job: uuid, entries: count }),
-  'row.started': row('debug', ofRow),
   'row.ended': row('debug', { ...ofRow, outcome, code, items: count, durationMs: quantity }),
-  'row.refused': row('debug', { ...ofRow, code }),
   'row.unknown': row('warn', { ...ofRow, code, operation: awsName, readBack: oneOf('found', 'absent', 'unclear') }),
-  'call.started': row('debug', { ...ofRow, operation: awsName, attempt: count }),
-  'call.ended': row('debug', { ...ofCall, status: count, awsCode: awsName, requestId: uuid }),
   'call.retried': row('info', { ...ofCall, code, awsCode: awsName, requestId: uuid, delayMs: quantity }),
-  'limiter.changed': row('info', { connection: label, callsPerSecond: quantity, throttles: count }),
-  'credentials.loaded': row('info', {
-    connection: label,
-    source: oneOf('files', 'default', 'profile', 'process', 'role'),
-    ageMs: quantity,
-    expiresInMs: quantity,
-  }),
   'credentials.failed': row('error', { connection: label, code }),
-  'spool.full': row('error', { bytes: count, quotaBytes: count }),
-  'spool.drained': row('info', { bytes: count, quotaBytes: count }),
-  'results.sent': row('debug', { job: uuid, entries: count, firstSequence: count, bytes: count }),
-  'results.acknowledged': row('debug', { job: uuid, sequence: count, entries: count }),
+  'spool.full': row('error', { job: uuid, bytes: count, quotaBytes: count }),
+  'results.acknowledged': row('debug', { job: uuid, sequence: count }),
   'results.disputed': row('error', { job: uuid, code, sequence: count }),
-  'journal.failed': row('error', { code, durationMs: quantity }),
-  'audit.failed': row('error', { code }),
-  'audit.checkpoint': row('info', { entries: count }),
   'housekeeping.ran': row('debug', { task, removed: count, durationMs: quantity }),
   'housekeeping.failed': row('error', { task }),
   'housekeeping.overlapped': row('warn', { task }),
-  'watchdog.held_back': row('error', { reason: oneOf('event_loop', 'journal'), lagMs: quantity }),
   'notify.failed': row('warn', { state: oneOf('ready', 'stopping', 'status', 'watchdog') }),
 } as const;
 

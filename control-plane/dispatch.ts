@@ -157,6 +157,9 @@ export class Dispatch {
       }
       return true;
     }
+    // Asked again at the commit; here it saves signing what will not be sent.
+    const agent = await speaking(store.db, identity.agent, identity.counter);
+    if (agent === null || agent.conflict_counter !== null) return false;
     const iat = Math.floor(now() / 1_000);
     const claims = claimsOf(job, {
       controlPlane: keys.controlPlane,
@@ -166,8 +169,8 @@ export class Dispatch {
     });
     const token = await keys.signJob(claims);
     const committed = await store.transaction(async (tx) => {
-      const agent = await speaking(tx, identity.agent, identity.counter);
-      if (agent === null || agent.conflict_counter !== null) return 'held';
+      const speaker = await speaking(tx, identity.agent, identity.counter);
+      if (speaker === null || speaker.conflict_counter !== null) return 'held';
       const fresh = await jobById(tx, job.id);
       const next = fresh === null ? null : onDispatch(stateOf(fresh), tokenDigest(nodeHashing, token));
       if (fresh === null || next === null) return 'changed';

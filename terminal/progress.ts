@@ -4,7 +4,7 @@ import { type Output, widthOf } from './terminal.ts';
 import { duration } from './summary.ts';
 import { cut, displayWidth, visible } from './visible-text.ts';
 
-export interface ProgressState {
+interface ProgressState {
   /** Rows; null while the number is not known. */
   readonly total: number | null;
   readonly ended: number;

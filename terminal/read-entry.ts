@@ -15,7 +15,7 @@ export interface EnvelopeEntry {
   readonly failed: boolean;
 }
 
-export interface RowEnd {
+interface RowEnd {
   readonly kind: 'row_end';
   readonly row: number;
   readonly outcome: RowOutcome;

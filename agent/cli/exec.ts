@@ -73,7 +73,7 @@ async function exec(
   const plan = allowJob(request, connections);
   if (isRefusal(plan)) return refusalFailure(plan, plan.code === 'action_not_allowed' ? 'permission' : 'bad_data');
   const clock = systemClock();
-  const caller = awsCaller([plan.connection], { version, clock });
+  const caller = awsCaller([plan.connection], { version, clock, events: () => undefined });
   const writer = envelopeWriter({
     format: options.format,
     out: terminal.stdout,

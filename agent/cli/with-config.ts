@@ -5,13 +5,13 @@ import type { Terminal } from '../../terminal/terminal.ts';
 import { type AgentConfig, loadConfig } from '../config/load-config.ts';
 import { formatProblems, isConfigProblems } from '../config/problem.ts';
 
-export const defaultConfigPath = '/etc/iam-agent/config.yaml';
+const defaultConfigPath = '/etc/iam-agent/config.yaml';
 
 export function configOption(command: Command): Command {
   return command.option('-c, --config <file>', `configuration file (else IAM_AGENT_CONFIG, else ${defaultConfigPath})`);
 }
 
-export function configPath(command: Command, env: Terminal['env']): string {
+function configPath(command: Command, env: Terminal['env']): string {
   const given = command.optsWithGlobals<{ config?: string }>().config;
   return given ?? (env.IAM_AGENT_CONFIG || defaultConfigPath);
 }

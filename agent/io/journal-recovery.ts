@@ -26,7 +26,7 @@ export interface JournalRecovery {
   readonly at: { readonly counter: number; readonly chain: string };
 }
 
-export interface DamagedJob {
+interface DamagedJob {
   readonly job: JobId;
   readonly detail: string;
 }

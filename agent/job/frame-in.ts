@@ -36,7 +36,7 @@ export interface SessionPorts {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Frames that this version does not read, or that are malformed, before the link is closed. */
+/** Malformed frames before the link is closed. */
 const maxBadFrames = 20;
 
 type FrameOf<T extends FrameToAgent['type']> = Extract<FrameToAgent, { type: T }>;
@@ -77,15 +77,21 @@ export class Session {
   /** Handles one message. A refusal closes the link. */
   async message(text: string): Promise<Verdict> {
     const decoded = decodeFrameToAgent(text);
-    if (decoded.kind === 'refused' || decoded.kind === 'unknown_type') {
+    if (decoded.kind === 'unknown_type') {
+      // A newer control plane may say more than this version understands.
+      this.#ports.events('link.frame_ignored', { unknownTypes: 1 });
+      return undefined;
+    }
+    if (decoded.kind === 'refused') {
+      const { code } = decoded;
       this.#badFrames += 1;
-      const code = decoded.kind === 'refused' ? decoded.code : 'frame_unexpected';
       this.#ports.events('link.frame_refused', { code, bytes: text.length });
       return this.#badFrames > maxBadFrames
         ? refuse(code, `more than ${maxBadFrames} frames could not be read`)
         : undefined;
     }
-    const { frame, lines } = decoded;
+    const { frame, lines, unknownFields } = decoded;
+    if (unknownFields > 0) this.#ports.events('link.frame_ignored', { unknownFields });
     if (this.#welcomed === (frame.type === 'welcome')) {
       return refuse(
         'frame_unexpected',

@@ -169,7 +169,10 @@ export class Jobs {
       await this.quarantine(record, decision.next);
       return 'quarantined';
     }
-    if (decision.kind === 'delete') await record.become(decision.next, [this.#acked(record, decision.through)]);
+    if (decision.kind === 'delete') {
+      await record.become(decision.next, [this.#acked(record, decision.through)]);
+      this.#ports.events('results.acknowledged', { job: record.id, sequence: decision.through });
+    }
     this.#wakeAll();
     return null;
   }
@@ -210,7 +213,14 @@ export class Jobs {
   async #run(record: JobRecord): Promise<void> {
     const { events, sign, journal, time, spoolQuotaBytes } = this.#ports;
     if (record.state.phase === 'accepted') {
-      const spoolFull = (): boolean => journal.spoolBytes() >= spoolQuotaBytes;
+      let told = false;
+      const spoolFull = (): boolean => {
+        const bytes = journal.spoolBytes();
+        const full = bytes >= spoolQuotaBytes;
+        if (full && !told) events('spool.full', { job: record.id, bytes, quotaBytes: spoolQuotaBytes });
+        told = full;
+        return full;
+      };
       await runJob(record, { ...this.#ports, turns: this.#turns, nowMs: () => time.nowMs(), spoolFull });
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;

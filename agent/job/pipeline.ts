@@ -19,7 +19,7 @@ import { renderRow } from './render.ts';
 import type { Turns } from './turns.ts';
 
 /** Step "spool": where a row's results go. Each promise resolves when what it took is as safe as it gets: on disk, or printed. */
-export interface RowSink {
+interface RowSink {
   progress(row: number, lines: readonly string[], progress: RowProgress): Promise<void>;
   end(row: number, end: { lines: readonly string[]; items: number; outcome: RowOutcome }): Promise<void>;
 }
@@ -110,6 +110,8 @@ function report(
   ports: RowPorts,
   end: { outcome: RowOutcome; items: number; code: ErrorCode | undefined; startedMs: number },
 ): void {
+  if (end.outcome === 'unknown')
+    ports.events('row.unknown', { job: ports.job ?? undefined, row: pending.row, code: end.code });
   ports.events('row.ended', {
     job: ports.job ?? undefined,
     connection: plan.connection.label,

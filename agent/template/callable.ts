@@ -22,8 +22,6 @@ export interface Callable<Result> {
   run(target: Value, args: readonly (Value | undefined)[], engine: Engine, given: Given): Result;
 }
 
-export const noArgs: Given = { positional: [], named: new Map() };
-
 /** Applies a callable to a target. @throws Halt template_error when the arguments do not fit. */
 export function invoke<Result>(
   name: string,

@@ -143,6 +143,6 @@ export function titleWords(text: string): string {
   return result;
 }
 
-export function isCased(char: string): boolean {
+function isCased(char: string): boolean {
   return /[\p{Lu}\p{Ll}\p{Lt}]|\p{Uppercase}|\p{Lowercase}/u.test(char);
 }

@@ -18,7 +18,7 @@ const trimmed = (text: string): string => {
 };
 
 /** float(text), null where Python raises ValueError. */
-export function parseFloatText(source: string): number | null {
+function parseFloatText(source: string): number | null {
   const text = trimmed(source);
   const special = named.exec(text);
   if (special !== null) {
@@ -29,7 +29,7 @@ export function parseFloatText(source: string): number | null {
 }
 
 /** int(text, base), null where Python raises ValueError. */
-export function parseInteger(source: string, base: number): bigint | null {
+function parseInteger(source: string, base: number): bigint | null {
   if (base !== 0 && (base < 2 || base > 36)) return null;
   let text = trimmed(source).toLowerCase();
   const negative = text.startsWith('-');

@@ -10,7 +10,7 @@ export function asNumber(value: Value): NumberValue | null {
   return typeof value === 'boolean' ? (value ? 1n : 0n) : null;
 }
 
-export function bitLength(value: bigint): number {
+function bitLength(value: bigint): number {
   const hex = (value < 0n ? -value : value).toString(16);
   return hex === '0' ? 0 : (hex.length - 1) * 4 + (32 - Math.clz32(Number.parseInt(hex.slice(0, 1), 16)));
 }
@@ -45,7 +45,7 @@ function trueDivide(left: bigint, right: bigint): number {
   return left < 0n === right < 0n ? result : -result;
 }
 
-export function floorDivide(left: bigint, right: bigint): bigint {
+function floorDivide(left: bigint, right: bigint): bigint {
   const quotient = left / right;
   return left % right !== 0n && left < 0n !== right < 0n ? quotient - 1n : quotient;
 }

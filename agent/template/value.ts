@@ -40,7 +40,7 @@ export interface ViewValue {
   readonly form: 'dict_keys' | 'dict_values' | 'dict_items';
   readonly items: readonly Value[];
 }
-export interface RangeValue {
+interface RangeValue {
   readonly kind: 'range';
   readonly start: bigint;
   readonly stop: bigint;
@@ -134,7 +134,7 @@ const maxJsonDepth = 100;
 const maxIntegerDigits = 4300;
 
 /** A number's JSON source as Python's json module reads it: a fraction or an exponent makes a float. */
-export function numberFromSource(source: string): bigint | number {
+function numberFromSource(source: string): bigint | number {
   if (/[.eE]/.test(source)) return Number(source);
   if (source.length > maxIntegerDigits) halt('template_budget', `an integer has more than ${maxIntegerDigits} digits`);
   return BigInt(source);

@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { type EventName, events, screenEvent } from '../../agent/events.ts';
 
@@ -6,6 +9,15 @@ const accessKeyId = 'AKIAIOSFODNN7EXAMPLE';
 const names = Object.keys(events) as EventName[];
 
 describe('events', () => {
+  it('are all emitted somewhere: a table of things that never happen would mislead operators', () => {
+    const folder = fileURLToPath(new URL('../../agent', import.meta.url));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.ts') && name !== 'events.ts',
+    );
+    const sources = files.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n');
+    expect(names.filter((name) => !sources.includes(`'${name}'`))).to.deep.equal([]);
+  });
+
   it('lets no field through that the row does not name', () => {
     for (const name of names) {
       const screened = screenEvent(name, {

@@ -6,7 +6,7 @@ import { chainNext, chainStart } from '../../protocol/digest-chain.ts';
 import { agentIdSchema, controlPlaneId, jobIdSchema, keyIdSchema, type JobId } from '../../protocol/ids.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 
-export const keyId = keyIdSchema.parse('k'.repeat(43));
+const keyId = keyIdSchema.parse('k'.repeat(43));
 
 export function jobIdOf(number: number): JobId {
   return jobIdSchema.parse(`01900000-0000-7000-8000-${String(number).padStart(12, '0')}`);
@@ -65,7 +65,7 @@ export function withRows(
   return { job: next, changes: [{ kind: 'rows', job: job.id, firstRow, lines }, stateChange(next)] };
 }
 
-export function entriesAfter(state: AgentJob, lines: readonly string[]): StoredEntry[] {
+function entriesAfter(state: AgentJob, lines: readonly string[]): StoredEntry[] {
   let { head, produced: sequence } = state;
   return lines.map((line) => {
     head = chainNext(nodeHashing, head, line);

@@ -56,11 +56,11 @@ describe('the log', () => {
 
   it('prints levels from the one asked for upwards, and a reload changes it', async () => {
     const text = await printed({ level: 'warn', format: 'json' }, (log) => {
-      log('row.started', { row: 1 });
+      log('job.closed', { row: 1 });
       log('link.connected', { session: 1 });
       log('spool.full', { bytes: 1 });
       log.setLevel('debug');
-      log('row.started', { row: 2 });
+      log('job.closed', { row: 2 });
     });
     expect(text.match(/"event":"[a-z._]+"/g)).to.deep.equal(['"event":"spool.full"', '"event":"row.started"']);
     expect(text).to.include('"row":2');
