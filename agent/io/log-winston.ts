@@ -17,8 +17,6 @@ export interface LogOptions {
 }
 
 export type Log = EventSink & {
-  /** For a reload. */
-  setLevel(level: EventLevel): void;
   /** Resolves when every line has left, or when nobody has read the stream for a while. */
   close(): Promise<void>;
 };
@@ -42,9 +40,6 @@ export function createLog(options: LogOptions): Log {
     logger.log({ level: event.level, message: name, line: print(new Date().toISOString(), event.level, name, shown) });
   };
   return Object.assign(emit, {
-    setLevel(level: EventLevel): void {
-      logger.level = level;
-    },
     async close(): Promise<void> {
       const finished = new Promise<void>((resolve) => transport.once('finish', () => resolve()));
       logger.end();
