@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
-import { type Identity, UpgradeRefused, dialWith, newKey, sessionToken } from '../support/agent-identity.ts';
+import { controlPlaneId } from '../../protocol/ids.ts';
+import { keyId } from '../../protocol/pairing.ts';
+import { type Identity, UpgradeRefused, dialWith, newKey, sessionToken, publicOf } from '../support/agent-identity.ts';
 import { Peer } from '../support/agent-peer.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
 
@@ -36,7 +38,7 @@ describe('control plane: gateway', () => {
     const stranger = { ...identity, key: await newKey() };
     const elsewhere = {
       ...identity,
-      controlPlane: identity.controlPlane.replace(/.$/, 'A') as Identity['controlPlane'],
+      controlPlane: controlPlaneId(await keyId(publicOf(await newKey()))),
     };
     const tokens = [
       '',
