@@ -3,7 +3,8 @@
 import type { WebSocket } from 'ws';
 import { encodeFrame } from '../protocol/codec.ts';
 import type { FrameToAgent } from '../protocol/frames-to-agent.ts';
-import { type CloseReason, closeCodes, closeText } from './close-codes.ts';
+import { closeCodes } from '../protocol/close-codes.ts';
+import { type CloseReason, closeText } from './close-codes.ts';
 
 const highMarkBytes = 1024 * 1024;
 const lowMarkBytes = 256 * 1024;

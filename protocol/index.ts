@@ -22,6 +22,7 @@ export {
   rejectJob,
   skipChunk,
 } from './agent-job.ts';
+export { closeCodes } from './close-codes.ts';
 export { type Decoded, type UnknownType, decodeFrameToAgent, decodeFrameToControlPlane, encodeFrame } from './codec.ts';
 export {
   type ControlPlaneJob,

@@ -16,7 +16,6 @@ export const exitCodes = {
   temporary: { status: 75, meaning: 'It failed for now; the same command may work later.' },
   permission: { status: 77, meaning: 'Not paired, or not permitted.' },
   configuration: { status: 78, meaning: 'The configuration is not valid.' },
-  revoked: { status: 79, meaning: 'The agent was revoked at the control plane.' },
   interrupted: { status: 130, meaning: 'Stopped by a signal from the terminal.' },
 } as const satisfies Record<string, ExitRow>;
 

@@ -1,5 +1,6 @@
 // Keeps one link to the control plane for as long as the daemon lives. No failure makes it give up: what only an operator can mend is tried
 // again slowly, because the operator may mend it at the other end. Before each dial the session counter is raised on disk.
+import { closeCodes } from '../../protocol/close-codes.ts';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { EventSink } from '../events.ts';
 import type { Clock } from '../job/clock.ts';
@@ -33,15 +34,6 @@ export interface LinkPorts {
   readonly openSession: (socket: LinkSocket, counter: number, control: LinkControl) => LinkSession;
   readonly bounds?: BackoffBounds;
 }
-
-/** Close codes of our own (RFC 6455 leaves 4000 to 4999 to applications). */
-export const closeCodes = {
-  going_away: 1001,
-  session_replaced: 4001,
-  heartbeat_lost: 4005,
-  agent_revoked: 4003,
-  protocol_error: 4004,
-} as const;
 
 const hopeless: ReadonlySet<ErrorCode> = new Set(['agent_revoked', 'session_counter_reused']);
 

@@ -133,7 +133,7 @@ function rootOf(error: unknown): unknown {
 const exits: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   unauthorized: 'permission',
   forbidden: 'permission',
-  agent_revoked: 'revoked',
+  agent_revoked: 'permission',
 };
 const helps: Readonly<Partial<Record<ErrorCode, string>>> = {
   unauthorized: "make a token with 'iam-control-plane tokens create' on the control plane's host",

@@ -6,7 +6,7 @@ import { exitStatus } from '../../terminal/exit-codes.ts';
 const read = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 
 describe('exit codes', () => {
-  const hopeless = [exitStatus('permission'), exitStatus('configuration'), exitStatus('revoked')];
+  const hopeless = [exitStatus('permission'), exitStatus('configuration')];
 
   it('are those of the unit', () => {
     expect(read('systemd/iam-agent.service')).to.include(`\nRestartPreventExitStatus=${hopeless.join(' ')}\n`);

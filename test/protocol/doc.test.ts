@@ -2,6 +2,7 @@
 // published schemas are those of the code.
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { closeCodes } from '../../protocol/close-codes.ts';
 import { decodeFrameToAgent, decodeFrameToControlPlane } from '../../protocol/codec.ts';
 import { framesToAgent } from '../../protocol/frames-to-agent.ts';
 import { framesToControlPlane } from '../../protocol/frames-to-control-plane.ts';
@@ -24,6 +25,10 @@ const examples = doc.split(/^###? /m).flatMap((section) => {
 });
 
 describe('docs/protocol.md', () => {
+  it('names every close code with its number', () => {
+    for (const [name, code] of Object.entries(closeCodes)) expect(doc).to.include(`${code} \`${name}\``);
+  });
+
   for (const type of Object.keys(framesToAgent)) {
     it(`shows ${type} in the section of the control plane's frames, as the agent reads it`, () => {
       const example = examples.find(({ heading }) => heading === type);

@@ -61,7 +61,7 @@ describe('the systemd unit', () => {
     expect(of.get('Type')).to.deep.equal(['notify']);
     expect(Number(of.get('WatchdogSec')?.[0])).to.be.within(10, 300);
     expect(of.get('Restart')).to.deep.equal(['always']);
-    expect(of.get('RestartPreventExitStatus')).to.deep.equal(['77 78 79']);
+    expect(of.get('RestartPreventExitStatus')).to.deep.equal(['77 78']);
     expect(of.get('ExecStart')).to.deep.equal(['/opt/iam-agent/bin/iam-agent run --config /etc/iam-agent/config.yaml']);
     expect(of.get('User')).to.deep.equal(['iam-agent']);
     const drain = /`drain_seconds` +\| `(\d+)`/.exec(readFileSync(new URL('../docs/configuration.md', source), 'utf8'));

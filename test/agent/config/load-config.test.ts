@@ -15,7 +15,7 @@ describe('a configuration that is valid', () => {
     expect(config).to.deep.equal({
       kind: 'config',
       file: join(folder.path, 'config.yaml'),
-      controlPlane: { url: 'https://soar.example.com', verifySsl: true },
+      controlPlane: { url: 'https://soar.example.com', verifySsl: true, reconnectMs: 60_000 },
       stateDir: '/var/lib/iam-agent',
       connections: [
         {
@@ -32,7 +32,7 @@ describe('a configuration that is valid', () => {
         },
       ],
       log: { level: 'info', format: 'auto' },
-      retention: { resultsDays: 7, jobsDays: 30, auditDays: 365 },
+      retention: { resultsDays: 7, jobsDays: 30 },
       spoolQuotaBytes: 1024 ** 3,
       drainMs: 30_000,
       warnings: [],
