@@ -94,7 +94,8 @@ function notifyDescriptor(env: Environment): number | null {
   if (env['LISTEN_PID'] !== String(pid)) return null;
   const names = (env['LISTEN_FDNAMES'] ?? '').split(':');
   const index = names.indexOf('notify');
-  if (index < 0 || index >= Number(env['LISTEN_FDS'] ?? '0')) return null;
+  const count = Number(env['LISTEN_FDS'] ?? '0');
+  if (index < 0 || !(index < count)) return null;
   try {
     return fstatSync(firstListenFd + index).isSocket() ? firstListenFd + index : null;
   } catch {

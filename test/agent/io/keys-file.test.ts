@@ -127,8 +127,10 @@ describe('secret files', () => {
     const module = pathToFileURL(join(import.meta.dirname, '../../../agent/io/keys-file.ts')).href;
     const script = `
       const { writeSecretFile } = await import(${JSON.stringify(module)});
-      console.log('ready');
-      for (let turn = 0; ; turn += 1) await writeSecretFile(process.argv[1], JSON.stringify({ turn, fill: 'x'.repeat(50000) }));`;
+      for (let turn = 0; ; turn += 1) {
+        await writeSecretFile(process.argv[1], JSON.stringify({ turn, fill: 'x'.repeat(50000) }));
+        if (turn === 0) console.log('written once');
+      }`;
     for (let round = 0; round < 5; round += 1) {
       const child = spawn(process.execPath, ['--input-type=module', '-e', script, place('key')], {
         stdio: ['ignore', 'pipe', 'inherit'],
