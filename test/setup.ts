@@ -1,5 +1,5 @@
 // Root hooks for every suite: mocha lets an unhandled rejection in user code pass with exit 0, so it is rethrown here.
-import sinon from 'sinon';
+import { restore } from 'sinon';
 
 process.on('unhandledRejection', (reason) => {
   throw reason;
@@ -7,6 +7,6 @@ process.on('unhandledRejection', (reason) => {
 
 export const mochaHooks = {
   afterEach(): void {
-    sinon.restore();
+    restore();
   },
 };

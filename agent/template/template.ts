@@ -10,10 +10,9 @@ import { fromJson, Halt, halt, type Value } from './value.ts';
 import { type Budget, defaultBudget, Work } from './work.ts';
 
 export type { Budget } from './work.ts';
-export { defaultBudget } from './work.ts';
 
 /** Longest source that is compiled, in UTF-16 units. */
-export const maxSourceChars = 16_384;
+const maxSourceChars = 16_384;
 
 declare const opaque: unique symbol;
 

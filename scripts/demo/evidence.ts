@@ -1,6 +1,6 @@
 // Looks for a secret in files and in recorded traffic, in the forms in which a secret leaks: as it is, quoted for JSON or a URL, in base64,
 // in hex. A search that finds nothing proves little, so the caller also looks for something that must be there.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export interface Searched {
@@ -29,6 +29,25 @@ export function searchFor(secret: string, places: readonly Place[]): Searched {
     bytes: places.reduce((sum, { bytes }) => sum + bytes.length, 0),
     found: places.filter(holds).map(({ name }) => name),
   };
+}
+
+/** As the kernel writes it (include/net/tcp_states.h). */
+const listenState = '0A';
+
+/** How many sockets a process listens on; null where there is no /proc to look at. */
+export async function listeners(pid: number): Promise<number | null> {
+  try {
+    const folder = `/proc/${pid}/fd`;
+    const names = await Promise.all(
+      (await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => 'closed meanwhile')),
+    );
+    const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/${pid}/net/${name}`, 'utf8')));
+    const columns = tables.flatMap((table) => table.split('\n').map((line) => line.trim().split(/\s+/)));
+    const listening = columns.filter((column) => column[3] === listenState).map((column) => `socket:[${column[9]}]`);
+    return listening.filter((socket) => names.includes(socket)).length;
+  } catch {
+    return null;
+  }
 }
 
 /** Base64 of a text inside a larger one depends on where it starts: the part that does not is looked for, for each of the three places. */

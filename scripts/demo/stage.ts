@@ -21,7 +21,7 @@ export interface StageParts {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export interface Envelope {
+interface Envelope {
   readonly row: number;
   readonly has_error: boolean;
   readonly error_code?: string;

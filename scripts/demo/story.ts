@@ -1,7 +1,7 @@
 // What the demo tells, in order: an account, a control plane, a host, and a rotation of access keys that takes all seven actions. Every step
 // checks its own outcome; the first that is not as expected ends the demo with a DemoError.
 import type { Account } from './account.ts';
-import { filesUnder, type Place, searchFor } from './evidence.ts';
+import { filesUnder, listeners, type Place, searchFor } from './evidence.ts';
 import { DemoError } from './processes.ts';
 import { folderName, type Say } from './say.ts';
 import { hostConfiguration, type JobRun, programs, Stage } from './stage.ts';
@@ -66,7 +66,12 @@ export async function host({ stage, say, tap, endpoint, hostSecret }: StoryParts
   await stage.runAgent(config);
   const listed = await stage.command('controlPlane', ['agents', 'list', ...dataDir]);
   expect(/^host-1 +online/m.test(listed.stdout), 'host-1 to be online');
-  say.good('it dialled out; no port is open on the host');
+  const [own, other] = [
+    await listeners(Number(await stage.read('host/state/agent.pid'))),
+    await listeners(stage.controlPlane?.pid ?? 0),
+  ];
+  expect(own === null || (own === 0 && other === 1), `the agent to listen on nothing, found ${String(own)}`);
+  say.good(own === null ? 'it dialled out' : 'it dialled out, and listens on no port (the control plane does, on one)');
 }
 
 /** The seven actions as a rotation of keys. */

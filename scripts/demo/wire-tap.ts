@@ -70,7 +70,7 @@ export class WireTap {
 }
 
 /** A WebSocket client masks what it sends (RFC 6455, 5.3): searched as it is, it would contain nothing. */
-export function unmasked(bytes: Buffer): Buffer {
+function unmasked(bytes: Buffer): Buffer {
   const headEnd = bytes.indexOf('\r\n\r\n') + 4;
   if (headEnd < 4 || !/^upgrade: *websocket/im.test(bytes.toString('latin1', 0, headEnd))) return bytes;
   const parts = [bytes.subarray(0, headEnd)];
