@@ -1,5 +1,6 @@
 // IamCaller over the AWS SDK: it builds, signs and addresses the request; the exchange is our own, so that the raw answer is kept, time-outs
 // and aborts are real and nothing is sent twice. One attempt a call. No secret is in any error or event.
+import { CallSignals } from './call-signals.ts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Connection } from '../connection.ts';
 import { transportText } from '../iam/errors.ts';
@@ -41,7 +42,7 @@ class SdkIamCaller implements IamCaller {
   readonly #options: IamCallerOptions;
   readonly #lines = new Map<string, Line>();
   readonly #underway = new AsyncLocalStorage<Underway>();
-  readonly #closing = new AbortController();
+  readonly #signals = new CallSignals();
 
   constructor(connections: readonly Connection[], options: IamCallerOptions) {
     this.#options = options;
@@ -50,7 +51,7 @@ class SdkIamCaller implements IamCaller {
 
   async call(request: CallRequest): Promise<CallAnswer> {
     const line = this.#lineFor(request.connection);
-    if (request.signal.aborted || this.#closing.signal.aborted) return { kind: 'aborted' };
+    if (request.signal.aborted || this.#signals.closed) return { kind: 'aborted' };
     const keys = await untilAborted(this.#keysFor(line, request), request.signal);
     if (keys === 'aborted') return { kind: 'aborted' };
     if (keys.kind !== 'keys') return keys;
@@ -60,7 +61,7 @@ class SdkIamCaller implements IamCaller {
   }
 
   close(): void {
-    this.#closing.abort(new Error('the agent is stopping'));
+    this.#signals.close(new Error('the agent is stopping'));
     for (const line of this.#lines.values()) {
       for (const client of line.clients.values()) client.destroy();
       line.closeWire();
@@ -133,7 +134,7 @@ class SdkIamCaller implements IamCaller {
   // Shared by all callers of the role, so no caller's signal ends it.
   async #assumeRole(line: Line, keys: AwsKeys, input: Readonly<Record<string, string>>): Promise<CallAnswer> {
     const call = { service: 'sts', operation: 'AssumeRole', input, repeat: 'safe' } as const;
-    const answer = await this.#send(line, call, keys, this.#closing.signal);
+    const answer = await this.#send(line, call, keys, new AbortController().signal);
     const ok = answer.kind === 'answer' && answer.status < 300;
     this.#event(ok ? 'role_assumed' : 'role_refused', {
       connection: line.connection.label,
@@ -154,11 +155,11 @@ class SdkIamCaller implements IamCaller {
     } catch {
       return failed('tls', '', 'The CA file of the connection could not be read.', false);
     }
-    const both = AbortSignal.any([signal, this.#closing.signal]);
     const seen: { end: ExchangeEnd | null; url: string } = { end: null, url: '' };
+    const fresh = call.repeat !== 'safe';
     const exchange = async (request: WireRequest): Promise<void> => {
       seen.url = endpointUrl(request);
-      seen.end = await wire.exchange(request, { fresh: call.repeat !== 'safe', signal: both });
+      seen.end = await this.#signals.run(signal, (own) => wire.exchange(request, { fresh, signal: own }));
     };
     let fault = 'nothing was sent';
     try {

@@ -1,5 +1,6 @@
 // Bounds the calls in flight of each connection (p-queue), paces every attempt through the account's bucket, and repeats what may be
 // repeated. Each attempt counts against the rate; a call that waits between attempts keeps its place.
+import { CallSignals } from './call-signals.ts';
 import PQueue from 'p-queue';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
 import { createTokenBucket, type TokenBucket } from '../iam/limiter.ts';
@@ -27,15 +28,18 @@ class LimitedCaller implements IamCaller {
   readonly #options: LimitedCallerOptions;
   readonly #queues = new Map<string, PQueue>();
   readonly #buckets = new Map<string, TokenBucket>();
-  readonly #closing = new AbortController();
+  readonly #signals = new CallSignals();
 
   constructor(inner: IamCaller, options: LimitedCallerOptions) {
     this.#inner = inner;
     this.#options = options;
   }
 
-  async call(request: CallRequest): Promise<CallAnswer> {
-    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+  call(request: CallRequest): Promise<CallAnswer> {
+    return this.#signals.run(request.signal, (signal) => this.#queued(request, signal));
+  }
+
+  async #queued(request: CallRequest, signal: AbortSignal): Promise<CallAnswer> {
     if (signal.aborted) return { kind: 'aborted' };
     const { clock, onWait } = this.#options;
     const { label } = request.connection;
@@ -56,7 +60,7 @@ class LimitedCaller implements IamCaller {
   }
 
   close(): void {
-    this.#closing.abort(new Error('the agent is stopping'));
+    this.#signals.close(new Error('the agent is stopping'));
     for (const queue of this.#queues.values()) queue.clear();
   }
 
