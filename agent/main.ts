@@ -14,6 +14,8 @@ import { versionCommand } from './cli/version.ts';
 import { configOf, configOption } from './cli/with-config.ts';
 import { actions } from './iam/catalogue.ts';
 
+// What this program makes (journal, lock, sockets) is for its own user.
+process.umask(0o077);
 const version = programVersion();
 const terminal = processTerminal();
 

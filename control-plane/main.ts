@@ -7,6 +7,8 @@ import { reportBug, runProgram } from '../terminal/program.ts';
 import { controlPlaneProgram } from './cli/program.ts';
 import { serveCommand } from './cli/serve.ts';
 
+// What this program makes (store, keys, lock) is for its own user.
+process.umask(0o077);
 const terminal = processTerminal();
 
 function die(error: unknown): void {

@@ -46,7 +46,8 @@ async function pair(
   url: string | undefined,
   options: PairOptions,
 ): Promise<ExitCode | Failure> {
-  const config = await configOf(command, terminal);
+  // The credentials of connections may exist only inside the service (LoadCredential=), so pairing does not look at them.
+  const config = await configOf(command, terminal, { connections: false });
   if (isFailure(config)) return config;
   const configured = config.controlPlane.url;
   if (url !== undefined && !sameAddress(url, configured)) {
@@ -148,7 +149,7 @@ async function readCode(terminal: Terminal, file: string | undefined): Promise<s
 
 function pairFailure(refusal: Refusal): Failure {
   if (refusal.code === 'pairing_unreachable') return refusalFailure(refusal, 'unavailable');
-  return refusalFailure(refusal, 'permission', 'ask for a new code: `iam-control-plane agents add NAME`');
+  return refusalFailure(refusal, 'permission', 'ask for a new code: `iam-control-plane agents code NAME`');
 }
 
 function sameAddress(one: string, other: string): boolean {

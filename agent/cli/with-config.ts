@@ -17,8 +17,12 @@ function configPath(command: Command, env: Terminal['env']): string {
 }
 
 /** All problems of the file at once, as one failure. Warnings go to stderr. */
-export async function configOf(command: Command, terminal: Terminal): Promise<AgentConfig | Failure> {
-  const config = await loadConfig(configPath(command, terminal.env));
+export async function configOf(
+  command: Command,
+  terminal: Terminal,
+  options: { connections: boolean } = { connections: true },
+): Promise<AgentConfig | Failure> {
+  const config = await loadConfig(configPath(command, terminal.env), options);
   if (isConfigProblems(config)) {
     const code = config.problems[0]?.code ?? 'configuration_invalid';
     return failure('configuration', code, formatProblems(config).trimEnd());

@@ -51,7 +51,11 @@ const maxProblems = 100;
 
 type Found = Omit<ConfigProblem, 'file'>;
 
-export async function loadConfig(path: string): Promise<AgentConfig | ConfigProblems> {
+/** `connections: false` leaves their files and templates unread; the configuration then has none. */
+export async function loadConfig(
+  path: string,
+  options: { readonly connections: boolean } = { connections: true },
+): Promise<AgentConfig | ConfigProblems> {
   const file = resolve(path);
   const failed = (problems: readonly Found[]): ConfigProblems => ({
     kind: 'config_problems',
@@ -70,11 +74,11 @@ export async function loadConfig(path: string): Promise<AgentConfig | ConfigProb
   if (!parsed.success) findings.problems.push(...schemaProblems(configSchema, yaml, parsed.error.issues));
   // What stands on its own is checked further even when another part is wrong: all problems in one go.
   const controlPlane = await checkControlPlane(yaml, findings);
-  const connections = await checkConnections(yaml, controlPlane, read.stats, findings);
+  const connections = options.connections ? await checkConnections(yaml, controlPlane, read.stats, findings) : [];
   if (parsed.success && parsed.data.policy_file !== undefined)
     findings.unsupported(['policy_file'], 'a policy file', 'no policy_file');
   if (!parsed.success || controlPlane === null || findings.problems.length > 0) return failed(findings.problems);
-  if (connections.length === 0)
+  if (options.connections && connections.length === 0)
     findings.warn('no_connections', 'no connection is configured: every job will be refused');
   return agentConfig(file, parsed.data, connections, findings);
 }

@@ -77,9 +77,12 @@ export function isPaired(directory: string): boolean {
   return existsSync(identityPath(directory));
 }
 
-/** Sets an identity aside (pairing anew); nothing is deleted. */
+/** Sets an identity aside together with its journal (pairing anew); nothing is deleted, and no job goes over to the new identity. */
 export async function retireIdentity(directory: string, suffix: string): Promise<void> {
-  await rename(identityPath(directory), `${identityPath(directory)}.${suffix}`);
+  for (const name of ['journal.db', 'journal.db-wal', 'identity.json']) {
+    const path = join(directory, name);
+    if (existsSync(path)) await rename(path, `${path}.${suffix}`);
+  }
 }
 
 /** Refusals: not_paired, state_damaged. @throws SecretFileError when others can read the file. */

@@ -52,7 +52,7 @@ export function agentsCommand(terminal: Terminal): Command {
     )
     .addCommand(
       named(terminal, 'code', (name) => pair(`/agents/${encodeURIComponent(name)}/code`)(name))
-        .description('Make a new pairing code for an agent that is not paired yet')
+        .description('Make a new pairing code for a known agent: not paired yet, to be paired anew, or revoked')
         .option('--json', 'one JSON object: agent, code, fingerprint, url, expires_at'),
     )
     .addCommand(listCommand(terminal))

@@ -1,5 +1,6 @@
 // Pairing and identity between the real programs: what enrols a host, what does not, and who speaks for it afterwards.
 import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
 import { cp, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
@@ -138,6 +139,56 @@ describe('pairing a host', () => {
     expect(await statusOf('cloned')).to.equal('online');
     await copy.kill('SIGTERM');
     await original.kill('SIGTERM');
+  });
+
+  it('works over TLS with an authority of its own, and trusts no other certificate', async () => {
+    const [key, cert] = [join(folder.path, 'tls-key.pem'), join(folder.path, 'tls-cert.pem')];
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync('openssl', [...request, ...names, '-keyout', key, '-out', cert], { stdio: 'ignore', timeout: 10_000 });
+    const secure = new ControlPlane(join(folder.path, 'secure-plane'));
+    secure.env = { NODE_EXTRA_CA_CERTS: cert };
+    try {
+      await secure.start('--tls-cert', cert, '--tls-key', key);
+      const invitation = await secure.invite('tls');
+      const endpoint = 'http://127.0.0.1:9';
+      const stranger = await Host.make(join(folder.path, 'tls-stranger'), secure.url, { endpoint });
+      const refused = await stranger.pair(invitation);
+      expect(refused.status).to.equal(69);
+      expect(refused.stderr).to.include('pairing_unreachable').and.include('CERT');
+      const controlPlane = `, ca_file: ${JSON.stringify(cert)}`;
+      const host = await Host.make(join(folder.path, 'tls-host'), secure.url, { endpoint, controlPlane });
+      const paired = await host.pair(invitation);
+      expect(paired.status, paired.stderr).to.equal(0);
+      const agent = start(host);
+      await agent.logged('link.welcomed');
+      expect(await agent.kill('SIGTERM')).to.equal(0);
+    } finally {
+      await secure.kill('SIGTERM');
+    }
+  });
+
+  it('takes no job of the old identity over to a new one', async () => {
+    const host = await makeHost('anew');
+    expect((await host.pair(await plane.invite('anew'))).status).to.equal(0);
+    const first = start(host);
+    await first.logged('link.welcomed');
+    await first.kill('SIGTERM');
+    const code = await plane.command(['agents', 'code', 'anew', '--json']);
+    expect(code.status, code.stderr).to.equal(0);
+    const { code: secret, fingerprint } = JSON.parse(code.stdout) as { code: string; fingerprint: string };
+    const again = await host.command(
+      ['pair', '--again', '--code-file', '-', '--fingerprint', fingerprint],
+      `${secret}\n`,
+    );
+    expect(again.status, again.stderr).to.equal(0);
+    const names = await readdir(host.stateDir);
+    expect(names.filter((name) => name.startsWith('identity.json.'))).to.have.length(1);
+    expect(names.filter((name) => name.startsWith('journal.db.2'))).to.have.length(1);
+    const second = start(host);
+    expect((await second.logged('link.connected'))[0]).to.include({ session: 1 });
+    await second.logged('link.welcomed');
+    await second.kill('SIGTERM');
   });
 
   it('lets one process use a state directory', async () => {

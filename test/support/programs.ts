@@ -109,6 +109,8 @@ export async function scratch(): Promise<{ path: string; [Symbol.asyncDispose]()
 export interface HostOptions {
   readonly endpoint: string;
   readonly allow?: readonly string[];
+  /** More settings of `control_plane`. */
+  readonly controlPlane?: string;
   /** More lines of the connection, as YAML at its depth. */
   readonly more?: string;
   readonly callsPerSecond?: number;
@@ -133,7 +135,7 @@ export class Host {
     await writeFile(join(folder, 'access_key'), accessKey, { mode: 0o600 });
     await writeFile(join(folder, 'secret_key'), secretKey, { mode: 0o600 });
     const lines = [
-      `control_plane: { url: ${JSON.stringify(controlPlaneUrl)}, reconnect_seconds: ${options.reconnectSeconds ?? 60} }`,
+      `control_plane: { url: ${JSON.stringify(controlPlaneUrl)}, reconnect_seconds: ${options.reconnectSeconds ?? 60}${options.controlPlane ?? ''} }`,
       'state_dir: ./state',
       'log: { level: debug, format: json }',
       'connections:',
@@ -178,6 +180,8 @@ export interface Invitation {
 export class ControlPlane {
   readonly folder: string;
   program: Program | null = null;
+  /** For the client commands, for example the authority of a certificate. */
+  env: NodeJS.ProcessEnv = {};
   #listen = '127.0.0.1:0';
 
   constructor(folder: string) {
@@ -208,7 +212,10 @@ export class ControlPlane {
   }
 
   command(args: readonly string[], input?: string): Promise<Finished> {
-    return runToEnd('controlPlane', [...args, '--data-dir', this.folder], input === undefined ? {} : { input });
+    return runToEnd('controlPlane', [...args, '--data-dir', this.folder], {
+      env: this.env,
+      ...(input === undefined ? {} : { input }),
+    });
   }
 
   async invite(agent: string): Promise<Invitation> {
