@@ -38,7 +38,7 @@ export function makeKey(): PrivateKey {
   return privateKeySchema.parse({ kty, crv, x, d });
 }
 
-export function publicOf({ kty, crv, x }: PrivateKey): PublicKey {
+function publicOf({ kty, crv, x }: PrivateKey): PublicKey {
   return { kty, crv, x };
 }
 

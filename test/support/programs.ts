@@ -87,7 +87,7 @@ export class Program {
 }
 
 /** Runs a program to its end. */
-export async function runToEnd(
+async function runToEnd(
   main: keyof typeof mains,
   args: readonly string[],
   options: { input?: string; env?: NodeJS.ProcessEnv } = {},

@@ -184,7 +184,8 @@ describe('iam-control-plane run', function () {
       }, 10);
     });
     const out = join(folder, 'out.jsonl');
-    const shell = `${words('--follow').join(' ')} > ${out}`;
+    const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
+    const shell = `${words('--follow').map(quoted).join(' ')} > ${quoted(out)}`;
     const ended = await start(['script', '-qec', shell, '/dev/null']).ended;
     expect(ended.out.replaceAll('\u001B', '<esc>')).to.match(/\r<esc>\[2K\[#+\.*\] \d+\/40 rows/);
     expect(ended.out).to.contain('40 rows in');
