@@ -31,7 +31,10 @@ const failedOutcomes: ReadonlySet<string> = new Set(['failed', 'refused', 'unkno
 /** Stores the frames in order, up to the first that breaks the link. One outcome for each frame that was looked at. */
 export async function storeResults(context: SessionContext, frames: readonly ResultsFrame[]): Promise<FrameOutcome[]> {
   const { store, link, watch, identity } = context;
-  const read = frames.map(({ lines }) => readEntries(lines));
+  // An empty frame closes a gap whose entries are gone from both ends.
+  const read = frames.map(({ frame, lines }) =>
+    lines.length === 0 && frame.after_loss !== undefined ? [] : readEntries(lines),
+  );
   const jobs = new Map<JobId, JobRow>();
   const outcomes = await store.transaction(async (tx) => {
     if ((await speaking(tx, identity.agent, identity.counter)) === null) return [stale];
@@ -89,6 +92,7 @@ async function insertEntries(
   first: number,
   lines: readonly string[],
 ): Promise<void> {
+  if (lines.length === 0) return;
   const values = lines.map((line, index) => ({
     job: job.id,
     sequence: first + index,

@@ -1,6 +1,7 @@
 // Jobs between the real programs: the seven actions, mixed rows, cancel, reconnect, restart. The AWS side answers from a script, so that the
 // same bytes reach a job and `iam-agent exec`.
 import { expect } from 'chai';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { actions } from '../../agent/iam/catalogue.ts';
 import { ControlPlane, type Finished, Host, type Program, scratch } from '../support/programs.ts';
@@ -52,7 +53,7 @@ describe('jobs between the real programs', () => {
     folder = await scratch();
     endpoint = await startScriptedEndpoint();
     plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url });
+    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, reconnectSeconds: 1 });
     const paired = await host.pair(await plane.invite('host-1'));
     expect(paired.status, paired.stderr).to.equal(0);
     agent = host.run();
@@ -215,6 +216,46 @@ describe('jobs between the real programs', () => {
         .toSorted((a, b) => a - b),
     ).to.deep.equal(Array.from({ length: 200 }, (_, index) => index));
     expect(endpoint.requests).to.have.length(200);
+  });
+
+  async function restoredInTheMiddle(
+    action: string,
+    inputs: Readonly<Record<string, string>>,
+  ): Promise<Record<string, unknown>> {
+    slowAnswers(20);
+    const id = (await runJob(action, inputs, manyRows(60))).stdout.trim();
+    await agent.until(
+      (program) => program.logs('row.ended').filter((line) => line['job'] === id).length > 15,
+      '15 rows',
+    );
+    await plane.kill('SIGKILL');
+    const backup = join(folder.path, `backup-${action}`);
+    await cp(plane.folder, backup, { recursive: true });
+    await plane.start();
+    expect(await ended(id)).to.include({ status: 'completed' });
+    await agent.until((program) => program.logs('job.closed').some((line) => line['job'] === id), 'the end of the job');
+    await plane.kill('SIGKILL');
+    await rm(plane.folder, { recursive: true });
+    await cp(backup, plane.folder, { recursive: true });
+    await plane.start();
+    const view = await ended(id);
+    expect(view).to.deep.include({ status: 'completed', outcomes: { succeeded: 60 } });
+    expect(
+      endpoint.requests.filter(({ operation }) => operation !== 'ListAccessKeys' || action === 'list_access_keys'),
+    ).to.have.length(60);
+    return view;
+  }
+
+  it('gives a control plane that was restored from a backup the results of changes again', async () => {
+    const view = await restoredInTheMiddle('update_access_key', { ...ofKey, Status: 'Inactive' });
+    expect(view).to.include({ results_lost: 0 });
+    const ends = (await entriesOf(String(view['job']))).filter((entry) => entry.row_end !== undefined);
+    expect(new Set(ends.map(({ row }) => row)).size).to.equal(60);
+  });
+
+  it('tells a control plane that was restored from a backup how many results of reads are gone', async () => {
+    const view = await restoredInTheMiddle('list_access_keys', ofUser);
+    expect(Number(view['results_lost'])).to.be.greaterThan(0);
   });
 
   it('stops on the first error when asked to', async () => {
