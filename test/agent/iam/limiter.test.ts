@@ -2,7 +2,7 @@
 // most of what the account gives is used.
 import { expect } from 'chai';
 import { createTokenBucket, type TokenBucket } from '../../../agent/iam/limiter.ts';
-import { SimulatedClock } from './simulated-clock.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 /** What AWS might do: a bucket with a hidden rate, which may change and which others may use too. */
 class HiddenBucket {

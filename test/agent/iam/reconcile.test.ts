@@ -5,7 +5,7 @@ import { beforeCall, reconcile, type ReconcileRecord } from '../../../agent/iam/
 import type { Envelope } from '../../../protocol/result-envelope.ts';
 import { prepared, testConnection } from '../../conformance/side-by-side.ts';
 import { errorAnswer, xmlAnswer } from '../../support/scripted-endpoint.ts';
-import { SimulatedClock } from './simulated-clock.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const connection = testConnection('http://127.0.0.1:1', { readBackSeconds: 60 });
 type Keys = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 // Time that passes only when nothing else can happen: the earliest sleeper is woken, then the clock stands at its time. Hours of pacing run in
 // milliseconds, and the same seed gives the same run.
-import type { Clock } from '../../../agent/job/clock.ts';
+import type { Clock } from '../../agent/job/clock.ts';
 
 interface Sleeper {
   readonly atMs: number;
