@@ -3,14 +3,12 @@
 import { expect } from 'chai';
 import { nodeHashing } from '../../../agent/io/hashing-node.ts';
 import type { Clock } from '../../../agent/job/clock.ts';
-import type { Connection } from '../../../agent/connection.ts';
-import { Jobs } from '../../../agent/job/jobs.ts';
 import type { Change, Journal } from '../../../agent/job/journal.ts';
 import { TrustedTime } from '../../../agent/job/trusted-time.ts';
 import { chainAll, chainStart, chunkDigest } from '../../../protocol/digest-chain.ts';
-import { isRefusal } from '../../../protocol/error-codes.ts';
 import type { JobClaims } from '../../../protocol/job-claims.ts';
 import { claimsOf, jobIdOf } from '../../contract/journal-samples.ts';
+import { jobFixture } from '../../support/job-fixture.ts';
 import { memoryJournal } from '../../support/journal-memory.ts';
 import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
 
@@ -32,19 +30,6 @@ const clock: Clock = {
       setImmediate(resolve);
     }),
   random: () => 0.5,
-};
-
-const connection: Connection = {
-  label: 'main',
-  region: 'us-east-1',
-  verifySsl: true,
-  referenceValues: [],
-  credentials: { kind: 'default' },
-  allowedRoleArns: [],
-  allow: ['*'],
-  endpoints: {},
-  limits: { callsPerSecond: 5, maxCallsPerSecond: 5, burst: 5, inFlight: 2 },
-  readBackSeconds: 1,
 };
 
 interface Work {
@@ -132,31 +117,12 @@ function dying(inner: Journal, death: Death | null): { journal: Journal; died: P
 
 /** One life of the process: recovers, takes what the control plane sends (again), runs until everything has ended. */
 async function live(journal: Journal, caller: ScriptedCaller, work: Work): Promise<void> {
-  const faults: unknown[] = [];
-  const jobs = new Jobs({
-    journal,
-    hashing: nodeHashing,
-    clock,
-    time: new TrustedTime(clock, nowMs),
-    caller,
-    events: () => undefined,
-    connections: new Map([[connection.label, connection]]),
-    sign: () => Promise.resolve('signed'),
-    spoolQuotaBytes: 1_000_000,
-    keepDeliveredMs: 1_000,
-    rememberMs: 1_000,
-    onFault: (error) => faults.push(error),
-    drain: new AbortController().signal,
-    signal: new AbortController().signal,
-  });
+  const time = new TrustedTime(clock, nowMs);
+  const { jobs, faults, accept } = jobFixture(caller, { journal, clock, time, sign: () => Promise.resolve('signed') });
   await jobs.recover();
   const claims = claimsFor(work);
   let record = jobs.get(id);
-  if (record === undefined) {
-    const plan = jobs.allow(claims);
-    if (isRefusal(plan)) throw new Error(plan.detail);
-    record = await jobs.accept(claims, 'k', nodeHashing.sha256('token'), plan);
-  }
+  record ??= await accept(claims);
   if (record.state.nextChunk === 0) await jobs.rows(record, 0, lines);
   jobs.start();
   await jobs.idle();

@@ -1,0 +1,76 @@
+// A job that was cancelled or quarantined starts no further call: not the next page of a listing, not the row that waits for its turn.
+import { expect } from 'chai';
+import { setTimeout as delay } from 'node:timers/promises';
+import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { ControlPlanePeer } from '../support/control-plane-peer.ts';
+import { Host, type Program, scratch } from '../support/programs.ts';
+import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
+
+const createMs = 400;
+
+describe('a job that must stop', () => {
+  let folder: Awaited<ReturnType<typeof scratch>>;
+  let plane: ControlPlanePeer;
+  let endpoint: ScriptedEndpoint;
+  let agent: Program;
+
+  before(async () => {
+    folder = await scratch();
+    plane = await ControlPlanePeer.start();
+    endpoint = await startScriptedEndpoint();
+    const host = await Host.make(`${folder.path}/host`, plane.url, { endpoint: endpoint.url });
+    expect((await host.pair(plane.invitation)).status).to.equal(0);
+    agent = host.run();
+    await agent.logged('link.welcomed');
+  });
+
+  after(async () => {
+    await agent.kill();
+    await plane.stop();
+    await endpoint.stop();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  const calls = (operation: string): number => endpoint.requests.filter((one) => one.operation === operation).length;
+
+  function playCreates(): void {
+    endpoint.play(({ operation }) => {
+      if (operation !== 'CreateAccessKey')
+        return xmlAnswer(operation, '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>');
+      const key =
+        '<UserName>a</UserName><AccessKeyId>AKIAEXAMPLE000000001</AccessKeyId><Status>Active</Status><SecretAccessKey>s</SecretAccessKey>';
+      return xmlAnswer(operation, `<AccessKey>${key}</AccessKey>`, { afterMs: createMs });
+    });
+  }
+
+  it('ends a cancelled listing that never would', async () => {
+    endpoint.play(({ operation }, index) => {
+      const item = `<member><UserName>a</UserName><AccessKeyId>AKIA${index}</AccessKeyId></member>`;
+      const more = `<IsTruncated>true</IsTruncated><Marker>page-${index}</Marker>`;
+      return xmlAnswer(operation, `<AccessKeyMetadata>${item}</AccessKeyMetadata>${more}`);
+    });
+    const { jti } = await plane.sendJob(['{"user":"a"}']);
+    await plane.until(() => plane.entries(jti).length > 0, 'first page');
+    plane.send({ type: 'cancel', job: jti });
+    await plane.until(() => plane.seen('job.finished').some(({ frame }) => frame.job === jti), 'end of the job');
+  });
+
+  it('makes no key for rows that still waited when the cancel came', async () => {
+    playCreates();
+    const { jti } = await plane.sendJob(Array(4).fill('{"user":"a"}'), { action: 'create_access_key' });
+    await plane.until(() => calls('CreateAccessKey') === 1, 'first create');
+    plane.send({ type: 'cancel', job: jti });
+    await plane.until(() => plane.seen('job.finished').some(({ frame }) => frame.job === jti), 'end of the job');
+    expect(calls('CreateAccessKey')).to.equal(1);
+  });
+
+  it('makes no key for rows that still waited when the job was quarantined', async () => {
+    playCreates();
+    const { jti } = await plane.sendJob(Array(4).fill('{"user":"b"}'), { action: 'create_access_key' });
+    await plane.until(() => calls('CreateAccessKey') === 1, 'first create');
+    plane.send({ type: 'results.ack', job: jti, sequence: 999, head: nodeHashing.sha256('what it never sent') });
+    await plane.until(() => plane.seen('job.quarantined').some(({ frame }) => frame.job === jti), 'quarantine');
+    await delay(createMs * 5);
+    expect(calls('CreateAccessKey')).to.equal(1);
+  });
+});
