@@ -4,22 +4,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-
-const launchers = { 'iam-agent': ['pair', 'http://127.0.0.1:1'], 'iam-control-plane': ['serve'] } as const;
-
-async function until(test: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; !test(); tries += 1) {
-    if (tries > 200) throw new Error(`no ${what}`);
-    await delay(50);
-  }
-}
+import { ControlPlanePeer } from '../support/control-plane-peer.ts';
+import { Host, scratch } from '../support/programs.ts';
 
 describe('SIGUSR1', () => {
-  let folder: Awaited<ReturnType<typeof import('../support/programs.ts').scratch>>;
+  let folder: Awaited<ReturnType<typeof scratch>>;
+  let plane: ControlPlanePeer;
   let child: ChildProcess;
+  let printed = '';
 
   before(async () => {
-    folder = await (await import('../support/programs.ts')).scratch();
+    folder = await scratch();
+    plane = await ControlPlanePeer.start();
   });
 
   afterEach(async () => {
@@ -28,32 +24,38 @@ describe('SIGUSR1', () => {
     await closed;
   });
 
-  after(() => folder[Symbol.asyncDispose]());
+  after(async () => {
+    await plane.stop();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  async function start(launcher: string, args: readonly string[], ready: RegExp): Promise<void> {
+    const script = fileURLToPath(new URL(`../../bin/${launcher}.mjs`, import.meta.url));
+    printed = '';
+    child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    for (let tries = 0; !ready.test(printed); tries += 1) {
+      if (tries > 200) throw new Error(`not ready: ${printed}`);
+      await delay(50);
+    }
+  }
+
+  async function afterSignal(): Promise<string> {
+    child.kill('SIGUSR1');
+    await delay(1_000);
+    return printed;
+  }
 
   it('opens no debugger in the control plane', async () => {
-    const script = fileURLToPath(new URL('../../bin/iam-control-plane.mjs', import.meta.url));
-    const args = [script, ...launchers['iam-control-plane'], '--data-dir', folder.path, '--listen', '127.0.0.1:0'];
-    child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    await silent(() => /listening on/.test(printed));
+    await start('iam-control-plane', ['serve', '--data-dir', folder.path, '--listen', '127.0.0.1:0'], /listening on/);
+    expect(await afterSignal()).to.not.match(/debugger|inspector/i);
   });
 
   it('opens no debugger in the agent', async () => {
-    const script = fileURLToPath(new URL('../../bin/iam-agent.mjs', import.meta.url));
-    // Waits for the code at a prompt, so it lives until it is killed.
-    const args = [script, ...launchers['iam-agent'], '--code-file', '-', '--config', `${folder.path}/none.yaml`];
-    child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    await silent(() => true);
+    const host = await Host.make(`${folder.path}/host`, plane.url, { endpoint: 'http://127.0.0.1:9' });
+    expect((await host.pair(plane.invitation)).status).to.equal(0);
+    await start('iam-agent', ['run', '--config', host.config], /link\.welcomed/);
+    expect(await afterSignal()).to.not.match(/debugger|inspector/i);
   });
-
-  let printed = '';
-
-  async function silent(ready: () => boolean): Promise<void> {
-    printed = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding('utf8').on('data', (text: string) => (printed += text));
-    await until(ready, 'start of the program');
-    child.kill('SIGUSR1');
-    await delay(1_000);
-    expect(printed).to.not.match(/debugger|inspector/i);
-  }
 });
