@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 /** Oldest Node that runs this package: type stripping, node:sqlite and the rest are stable there. */
 const oldestNode = [24, 15];
 
-/** Warnings about experimental parts of Node are not for operators. */
-const quiet = '--disable-warning=ExperimentalWarning';
+/** Warnings about experimental parts of Node are not for operators, and SIGUSR1 would open a debugger port that can read every secret. */
+const common = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'];
 
 const exitConfiguration = 78;
 
@@ -17,7 +17,7 @@ const exitConfiguration = 78;
  * @param {{ script: string, main: string, flags: readonly string[] }} program `script` is the URL of the file that calls this.
  */
 export async function launch({ script, main, flags: own }) {
-  const flags = [...own, quiet];
+  const flags = [...own, ...common];
   const node = chooseNode();
   if (node === null) {
     process.stderr.write(

@@ -134,6 +134,11 @@ export class Jobs {
     return this.#add(stored);
   }
 
+  /** Ends what `reopen` began, once the control plane has the last word of the job again or no longer asks for it. */
+  letGo(record: JobRecord): void {
+    if (record.state.phase === 'closed') this.#open.delete(record.id);
+  }
+
   /** Keeps a quarantined record of a job that only the control plane remembers. */
   async lost(id: JobId, next: job.AgentJob): Promise<void> {
     await this.#ports.journal.commit([{ kind: 'job', job: this.#stored(id, next, null, null) }]);
@@ -163,7 +168,9 @@ export class Jobs {
     record: JobRecord,
     ack: { sequence: number; head: Digest },
   ): Promise<'head_mismatch' | 'quarantined' | null> {
-    const decision = job.onAck(record.state, ack, await record.headAt(ack.sequence));
+    // The head first: rows end while it is looked up, and the decision must be about the state that they left.
+    const headAt = await record.headAt(ack.sequence);
+    const decision = job.onAck(record.state, ack, headAt);
     if (decision.kind === 'head_mismatch') return 'head_mismatch';
     if (decision.kind === 'quarantine') {
       await this.quarantine(record, decision.next);
@@ -180,12 +187,13 @@ export class Jobs {
   async closed(record: JobRecord, head: Digest): Promise<void> {
     const next = job.onFinishedAck(record.state, head);
     if (next === null) {
-      // Open again only because the control plane had lost its results: now it has its word again.
-      if (record.state.phase === 'closed') this.#open.delete(record.id);
+      this.letGo(record);
       return;
     }
     await record.become(next, [this.#acked(record, record.state.produced)]);
-    this.#open.delete(record.id);
+    this.letGo(record);
+    // Other jobs may wait for the room that its entries took.
+    this.#wakeAll();
     this.#ports.events('job.closed', { job: record.id, entries: record.state.produced });
     this.onDurable(record);
   }

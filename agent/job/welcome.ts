@@ -21,16 +21,20 @@ export interface WelcomePorts {
 
 export async function resumeJobs(views: readonly StoredView[], ports: WelcomePorts): Promise<void> {
   const byJob = new Map(views.map((view) => [view.job, view]));
+  const unopened = views.filter(({ job }) => ports.jobs.get(job) === undefined);
   for (const record of ports.jobs.open) await resume(record, byJob.get(record.id), ports);
-  for (const { job, last_sequence, head } of views) {
-    if (ports.jobs.get(job) === undefined) await resumeUnopened(job, { sequence: last_sequence, head }, ports);
+  for (const { job, last_sequence, head } of unopened) {
+    await resumeUnopened(job, { sequence: last_sequence, head }, ports);
   }
 }
 
 async function resume(record: JobRecord, view: StoredView | undefined, ports: WelcomePorts): Promise<void> {
   const { jobs, events, answers } = ports;
   const stored = view && { sequence: view.last_sequence, head: view.head };
-  const decision = onWelcome(record.state, stored, await record.headAt(stored?.sequence ?? 0));
+  // The head first: rows end while it is looked up, and the decision must be about the state that they left.
+  const headAt = await record.headAt(stored?.sequence ?? 0);
+  const decision = onWelcome(record.state, stored, headAt);
+  if (decision.kind === 'nothing') jobs.letGo(record);
   if (decision.kind === 'quarantine') {
     await jobs.quarantine(record, decision.next);
     answers.give(record.id, ['quarantined'], null);

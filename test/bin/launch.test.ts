@@ -135,7 +135,11 @@ describe('the launchers', () => {
   });
 
   it('stays in its process when Node and flags already are right', async () => {
-    const flags = ['--disallow-code-generation-from-strings', '--disable-warning=ExperimentalWarning'];
+    const flags = [
+      '--disallow-code-generation-from-strings',
+      '--disable-warning=ExperimentalWarning',
+      '--disable-sigusr1',
+    ];
     const child = spawn(process.execPath, [...flags, join(folder, 'bin', 'iam-agent.mjs')], {
       env: { ...process.env, LISTEN_FDS: '1' },
     });

@@ -1,0 +1,169 @@
+// One call: when it leaves, when it does not any more, and what a listing that breaks in the middle gives.
+import { expect } from 'chai';
+import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
+import { findAction } from '../../../agent/iam/catalogue.ts';
+import { prepareCall, type PreparedCall } from '../../../agent/iam/inputs.ts';
+import { type CallPorts, callAws, type CallStep, resumeIntent } from '../../../agent/job/call.ts';
+import { Turns } from '../../../agent/job/turns.ts';
+import { isRefusal } from '../../../protocol/error-codes.ts';
+import type { Json } from '../../../protocol/json.ts';
+import { aConnection } from '../../support/job-fixture.ts';
+import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
+
+const keyId = 'AKIAEXAMPLE000000001';
+const noKeys = answerOf('ListAccessKeys', '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>');
+const broken: CallAnswer = { kind: 'transport', code: 'closed', message: 'gone', ambiguous: true, attempts: 1 };
+
+function callOf(name: string, inputs: Readonly<Record<string, Json>>): PreparedCall {
+  const action = findAction(name);
+  if (action === undefined) throw new Error(`no action ${name}`);
+  const values = action.inputs.flatMap((input) => {
+    const value = inputs[input.label];
+    return value === undefined ? [] : [[input, value] as const];
+  });
+  const call = prepareCall(action, new Map(values));
+  if (isRefusal(call)) throw new Error(call.detail);
+  return call;
+}
+
+const create = (user: string): PreparedCall => callOf('create_access_key', { Username: user });
+const remove = (user: string): PreparedCall => callOf('delete_access_key', { Username: user, 'Access Key': keyId });
+const list = (): PreparedCall => callOf('list_access_keys', { Username: 'alice' });
+
+function portsWith(caller: ScriptedCaller, change: Partial<CallPorts> = {}) {
+  const [drain, abort] = [new AbortController(), new AbortController()];
+  const intents: unknown[] = [];
+  const ports: CallPorts = {
+    caller,
+    clock: new SimulatedClock(),
+    connection: aConnection,
+    sessionName: 's',
+    turns: new Turns(),
+    keepIntent: (intent) => Promise.resolve(void intents.push(intent)),
+    mayCall: () => true,
+    drain: drain.signal,
+    signal: abort.signal,
+    ...change,
+  };
+  return { ports, drain, abort, intents };
+}
+
+async function stepsOf(call: PreparedCall, ports: CallPorts): Promise<CallStep[]> {
+  const steps: CallStep[] = [];
+  for await (const step of callAws(call, null, ports)) steps.push(step);
+  return steps;
+}
+
+const kinds = (steps: readonly CallStep[]): string[] => steps.map((step) => step.kind);
+
+describe('a change', () => {
+  it('does not leave when the process is told to stop while the keys are listed before it', async () => {
+    for (const what of ['drain', 'abort'] as const) {
+      const caller = new ScriptedCaller(({ operation }) => {
+        if (operation === 'CreateAccessKey') throw new Error('the call left');
+        with_[what].abort();
+        return what === 'abort' ? { kind: 'aborted' } : noKeys;
+      });
+      const with_ = portsWith(caller);
+      expect(kinds(await stepsOf(create('alice'), with_.ports)), what).to.deep.equal(['interrupted']);
+      expect(with_.intents, what).to.deep.equal([]);
+    }
+  });
+
+  it("does not leave when the job's latest start passes while the keys are listed before it", async () => {
+    let late = false;
+    const caller = new ScriptedCaller(() => {
+      late = true;
+      return noKeys;
+    });
+    const { ports, intents } = portsWith(caller, { mayCall: () => !late });
+    const [step] = await stepsOf(create('alice'), ports);
+    expect(step).to.deep.include({ kind: 'refused', outcome: 'expired' });
+    expect([caller.count('CreateAccessKey'), intents]).to.deep.equal([0, []]);
+  });
+
+  it('that has left is never cut off: its signal is not the one that stops the process', async () => {
+    let seen: AbortSignal | undefined;
+    const caller = new ScriptedCaller((request) => {
+      seen = request.signal;
+      with_.abort.abort();
+      return answerOf(request.operation, null);
+    });
+    const with_ = portsWith(caller);
+    const [step] = await stepsOf(remove('alice'), with_.ports);
+    expect(step).to.include({ kind: 'page', outcome: 'succeeded' });
+    expect(seen?.aborted).to.equal(false);
+  });
+
+  it('does not leave when its intent cannot be kept', async () => {
+    const caller = new ScriptedCaller(() => noKeys);
+    const { ports } = portsWith(caller, { keepIntent: () => Promise.reject(new Error('disk full')) });
+    const failed = await stepsOf(remove('alice'), ports).catch((error: unknown) => error);
+    expect(failed).to.be.instanceOf(Error).with.property('message', 'disk full');
+    expect(caller.calls).to.deep.equal([]);
+  });
+
+  it('of one user waits for the one before it, also for its reading back; other users do not wait', async () => {
+    const order: string[] = [];
+    const caller = new ScriptedCaller(({ operation, input }) => {
+      order.push(`${operation} ${String(input['UserName'])}`);
+      return operation === 'DeleteAccessKey' && order.length < 3 ? broken : noKeys;
+    });
+    const clock = new SimulatedClock();
+    const { ports } = portsWith(caller, { clock });
+    const all = Promise.all([stepsOf(remove('alice'), ports), stepsOf(remove('alice'), ports), stepsOf(remove('bob'), ports)]);
+    const [first] = await clock.run(all);
+    expect(first[0]).to.include({ kind: 'page', outcome: 'unknown' });
+    const ofAlice = order.filter((one) => one.endsWith('alice'));
+    expect(ofAlice.filter((one) => one.startsWith('Delete'))).to.have.length(2);
+    expect(ofAlice[0]).to.equal('DeleteAccessKey alice');
+    expect(ofAlice.lastIndexOf('DeleteAccessKey alice')).to.be.greaterThan(ofAlice.indexOf('ListAccessKeys alice'));
+    expect(order.indexOf('DeleteAccessKey bob')).to.equal(1);
+  });
+
+  it('found after a restart is read back with the call as it was kept, and a stop leaves it for the next time', async () => {
+    const caller = new ScriptedCaller(() => noKeys);
+    const { ports, intents } = portsWith(caller);
+    await stepsOf(remove('alice'), ports);
+    const [intent] = JSON.parse(JSON.stringify(intents)) as Parameters<typeof resumeIntent>[0][];
+    if (intent === undefined) throw new Error('no intent was kept');
+    caller.calls.length = 0;
+    const step = await resumeIntent(intent, ports);
+    expect(step).to.include({ kind: 'page', outcome: 'unknown' });
+    expect(caller.calls.map(({ operation, input }) => [operation, input['UserName']])).to.deep.equal([
+      ['ListAccessKeys', 'alice'],
+    ]);
+    const stopped = portsWith(caller);
+    stopped.abort.abort();
+    expect((await resumeIntent(intent, stopped.ports)).kind).to.equal('interrupted');
+  });
+});
+
+describe('a listing', () => {
+  const page = (more: string): CallAnswer =>
+    answerOf(
+      'ListAccessKeys',
+      `<AccessKeyMetadata><member><AccessKeyId>${keyId}</AccessKeyId></member></AccessKeyMetadata>${more}`,
+    );
+
+  it('is interrupted by a stop, whatever the cut-off call says', async () => {
+    const caller = new ScriptedCaller((_request, earlier) => {
+      if (earlier === 0) return page('<IsTruncated>true</IsTruncated><Marker>m</Marker>');
+      with_.abort.abort();
+      return { kind: 'aborted' };
+    });
+    const with_ = portsWith(caller);
+    const steps = await stepsOf(list(), with_.ports);
+    expect(kinds(steps)).to.deep.equal(['page', 'interrupted']);
+    expect(steps[0]).to.include({ marker: 'm', outcome: null });
+  });
+
+  it('that AWS breaks off keeps the items of that page and ends with one error', async () => {
+    const caller = new ScriptedCaller(() => page('<IsTruncated>true</IsTruncated>'));
+    const [step] = await stepsOf(list(), portsWith(caller).ports);
+    if (step?.kind !== 'page') throw new Error('no page');
+    expect(step.envelopes.map(({ has_error }) => has_error)).to.deep.equal([false, true]);
+    expect(step).to.include({ outcome: 'failed', marker: null });
+  });
+});
