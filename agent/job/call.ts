@@ -93,13 +93,13 @@ async function* readPages(
 /** Sent exactly once and never aborted: a change that was cut off half way is worse than one that ends. */
 async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallStep> {
   const { caller, connection, sessionName, signal, clock } = ports;
-  if (signal.aborted || ports.drain.aborted) return { kind: 'interrupted' };
-  if (!ports.mayCall()) {
-    const refusal = refuse('expired', "the job's latest start of a call passed while the row waited for its turn");
-    return { kind: 'refused', refusal, outcome: 'expired' };
-  }
+  const tooLate = tooLateToChange(ports);
+  if (tooLate !== null) return tooLate;
   const deps = { caller, connection, sessionName, clock, signal };
   const record = await beforeCall(call, deps);
+  // Reading may have taken long, and may have been cut off.
+  const tooLateNow = tooLateToChange(ports);
+  if (tooLateNow !== null) return tooLateNow;
   await ports.keepIntent({ call: storedCall(call), record: record as Json });
   const unaborted = new AbortController().signal;
   for await (const page of runAction(call, { caller, connection, sessionName, signal: unaborted })) {
@@ -108,6 +108,13 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
     return { kind: 'page', envelopes, marker: null, outcome: failure === null ? 'succeeded' : 'failed', requestId };
   }
   throw new Error(`the action ${call.action.name} gave no page`);
+}
+
+function tooLateToChange({ signal, drain, mayCall }: CallPorts): CallStep | null {
+  if (signal.aborted || drain.aborted) return { kind: 'interrupted' };
+  if (mayCall()) return null;
+  const refusal = refuse('expired', "the job's latest start of a call passed while the row waited for its turn");
+  return { kind: 'refused', refusal, outcome: 'expired' };
 }
 
 /** After a crash: the intent is all that is known, so look what AWS says now. */

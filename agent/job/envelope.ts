@@ -27,11 +27,11 @@ export interface EnvelopeLines {
   readonly fault: ErrorCode | null;
 }
 
-/** `firstItem` numbers the items of a listing; null for an action with one answer. */
+/** `firstItem` numbers the items of a listing (an error among them is none); null for an action with one answer. */
 export function envelopeLines(row: number, firstItem: number | null, envelopes: readonly Envelope[]): EnvelopeLines {
   let fault: ErrorCode | null = null;
   const lines = envelopes.map((envelope, index) => {
-    const item = firstItem === null ? undefined : firstItem + index;
+    const item = firstItem === null || envelope.has_error ? undefined : firstItem + index;
     const line = envelopeLine(row, item, envelope);
     // Three bytes is the most that one UTF-16 unit takes in UTF-8, so a short line needs no counting.
     if (line.length * 3 <= limits.envelopeBytes || utf8Bytes(line) <= limits.envelopeBytes) return line;

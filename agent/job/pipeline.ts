@@ -45,7 +45,7 @@ export async function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): 
   for await (const step of stepsOf(plan, pending, ports)) {
     if (step.kind === 'interrupted') return null;
     const page = asPage(step);
-    const firstItem = plan.action.output.kind === 'rows' && step.kind === 'page' && !isFailure(page) ? items : null;
+    const firstItem = plan.action.output.kind === 'rows' ? items : null;
     const { lines, fault } = envelopeLines(pending.row, firstItem, page.envelopes);
     items += lines.length;
     if (page.outcome === null && fault === null) {
@@ -94,10 +94,6 @@ function refused(refusal: Refusal): CallStep {
 
 function answered(envelope: Envelope): CallStep {
   return { kind: 'page', envelopes: [envelope], marker: null, outcome: 'succeeded', requestId: null };
-}
-
-function isFailure(page: Page): boolean {
-  return page.outcome !== null && page.outcome !== 'succeeded';
 }
 
 function codeOf(envelopes: readonly Envelope[]): ErrorCode | undefined {

@@ -70,6 +70,7 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
   const { plan } = record;
   if (plan === null || isRefusal(plan)) return;
   const { row } = pending;
+  let items = pending.progress?.items ?? 0;
   try {
     await runRow(plan, pending, {
       ...ports,
@@ -77,7 +78,10 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
       sessionName: plan.connection.roleSessionName ?? record.id,
       mayCall: () => ports.nowMs() <= notAfterMs(record),
       sink: {
-        progress: (index, lines, progress) => record.progress(index, lines, progress),
+        progress: async (index, lines, progress) => {
+          await record.progress(index, lines, progress);
+          items += lines.length;
+        },
         end: (index, end) => record.end([{ row: index, ...end }]),
       },
     });
@@ -85,7 +89,6 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
     // A fault in this program ends one row, not the job. If it was the journal's, this end fails too and goes up.
     ports.events('agent.fault', { code: 'internal' });
     const outcome = plan.action.repeat === 'safe' ? 'failed' : 'unknown';
-    const items = pending.progress?.items ?? 0;
     await record.end([endedRow({ row, items }, { outcome, envelope: faultEnvelope(error) })]);
   }
 }

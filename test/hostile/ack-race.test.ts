@@ -7,6 +7,7 @@ import { TrustedTime } from '../../agent/job/trusted-time.ts';
 import type { JobRecord } from '../../agent/job/job-record.ts';
 import { resumeJobs } from '../../agent/job/welcome.ts';
 import { Answers } from '../../agent/job/answers.ts';
+import { onWelcome } from '../../protocol/agent-job.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { chunkDigest } from '../../protocol/digest-chain.ts';
 import { agentIdSchema, controlPlaneIdSchema, keyIdSchema } from '../../protocol/ids.ts';
@@ -118,6 +119,19 @@ describe('a refused token', () => {
     const stored = await journal.job(wanted.jti);
     expect(JSON.stringify(stored).length, 'bytes kept of it').to.be.below(16_384);
     expect(stored?.forgetAt ?? Infinity).to.be.below(Date.now() + 40 * 86_400_000);
+    await journal.close();
+  });
+});
+
+describe('jobs that only the control plane claims to know', () => {
+  it('are forgotten once no token of theirs can be accepted', async () => {
+    const { jobs, journal } = makeJobs();
+    const id = makeJobId();
+    const decision = onWelcome(undefined, { sequence: 5, head: nodeHashing.sha256('head') }, () => undefined);
+    if (decision.kind !== 'unknown') throw new Error(decision.kind);
+    await jobs.lost(id, decision.next);
+    await journal.purge(Date.now() + 40 * 86_400_000);
+    expect(await journal.job(id)).to.equal(null);
     await journal.close();
   });
 });

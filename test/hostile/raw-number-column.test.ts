@@ -20,7 +20,12 @@ const connection: Connection = {
 
 describe('a row with a column named rawJSON', () => {
   it('is a row like any other', () => {
-    const request = { connection: 'prod', action: 'list_access_keys', inputs: { Username: '{{ rawJSON }}' }, options: {} };
+    const request = {
+      connection: 'prod',
+      action: 'list_access_keys',
+      inputs: { Username: '{{ rawJSON }}' },
+      options: {},
+    };
     const plan = allowJob(request, new Map([['prod', connection]]));
     if (isRefusal(plan)) throw new Error(plan.detail);
     const call = renderRow(plan, '{"rawJSON":"alice"}');

@@ -50,10 +50,10 @@ describe('envelopes', () => {
   });
 
   it('of a dry run name the call, with the role only when there is one', () => {
-    const action = findAction('get_user');
+    const action = findAction('list_access_keys');
     if (action === undefined) throw new Error('no such action');
     const call = { action, input: { UserName: 'alice' }, roleArn: null, maxItems: null };
-    const plain = { Service: 'iam', Operation: 'GetUser', Input: { UserName: 'alice' } };
+    const plain = { Service: 'iam', Operation: 'ListAccessKeys', Input: { UserName: 'alice' } };
     expect(dryRunEnvelope(call)).to.deep.equal({ result: { DryRun: plain }, error: null, has_error: false });
     const role = dryRunEnvelope({ ...call, roleArn: 'arn:aws:iam::123456789012:role/r' });
     expect(role).to.have.nested.property('result.DryRun.RoleArn', 'arn:aws:iam::123456789012:role/r');

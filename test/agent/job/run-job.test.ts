@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import { isRefusal } from '../../../protocol/error-codes.ts';
+import { jobIdOf } from '../../contract/journal-samples.ts';
 import { aConnection, claimsOfChunks, jobFixture, outcomesOf } from '../../support/job-fixture.ts';
 import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
 
@@ -198,6 +199,40 @@ describe('running a job', () => {
     expect(said?.error_code).to.equal('internal');
     expect(said?.error).not.to.include('a bug');
     expect(fixture.faults).to.deep.equal([]);
+  });
+
+  it('counts the items that went before the fault in the end of that row', async () => {
+    const page = `<AccessKeyMetadata><member><AccessKeyId>A</AccessKeyId></member></AccessKeyMetadata>`;
+    const caller = new ScriptedCaller((_request, earlier) => {
+      if (earlier === 2) throw new TypeError('a bug');
+      return answerOf('ListAccessKeys', `${page}<IsTruncated>true</IsTruncated><Marker>m${earlier}</Marker>`);
+    });
+    const fixture = jobFixture(caller);
+    const record = await fixture.accept(claimsOfChunks([rows(1)]));
+    await fixture.jobs.rows(record, 0, rows(1));
+    fixture.jobs.start();
+    await fixture.jobs.idle();
+    const entries = await fixture.entries();
+    expect(entries.map(({ item }) => item)).to.deep.equal([0, 1, undefined, undefined]);
+    expect(entries.at(-1)?.row_end).to.deep.equal({ items: 3, outcome: 'failed' });
+  });
+
+  it('gives the room of a closed job to those that wait for it', async () => {
+    const lines = rows(3);
+    const fixture = jobFixture(new ScriptedCaller(() => empty), { spoolQuotaBytes: 40 });
+    const first = await fixture.accept(claimsOfChunks([rows(1)]));
+    await fixture.jobs.rows(first, 0, rows(1));
+    fixture.jobs.start();
+    await until(() => first.statement !== null);
+    const second = await fixture.accept({ ...claimsOfChunks([lines]), jti: jobIdOf(2) });
+    await fixture.jobs.rows(second, 0, lines);
+    fixture.jobs.start();
+    await until(() => fixture.events.some(([name]) => name === 'spool.full'));
+    await fixture.jobs.closed(first, first.state.head);
+    await until(() => second.state.endedRows > 0);
+    expect(fixture.jobs.open).to.deep.equal([second]);
+    fixture.drain.abort();
+    await fixture.jobs.idle();
   });
 
   it('reads a change back that may have been carried out, even when the job was cancelled meanwhile', async () => {
