@@ -87,7 +87,8 @@ async function exec(
       clock,
       turns: new Turns(),
       events: () => undefined,
-      mayCall: () => true,
+      stop: () => null,
+      room: () => Promise.resolve(),
       drain: terminal.signal,
       signal: terminal.signal,
     };

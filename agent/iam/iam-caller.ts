@@ -18,6 +18,8 @@ export interface CallRequest {
   readonly interactive?: boolean;
   /** Longest time that attempts may be repeated for. Without it: the carrier's default. */
   readonly retryForMs?: number;
+  /** Asked before every attempt; false: no attempt is made any more, and the answer is `aborted`. */
+  readonly mayCall?: () => boolean;
   readonly signal: AbortSignal;
 }
 

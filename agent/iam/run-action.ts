@@ -29,6 +29,7 @@ export interface RunOptions {
   /** See CallRequest. */
   readonly interactive?: boolean;
   readonly retryForMs?: number;
+  readonly mayCall?: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +51,7 @@ export async function callOnce(caller: IamCaller, request: CallRequest): Promise
 }
 
 export function requestFor(call: PreparedCall, options: RunOptions, paging: Record<string, Json> = {}): CallRequest {
-  const { interactive, retryForMs } = options;
+  const { interactive, retryForMs, mayCall } = options;
   return {
     service: call.action.service,
     operation: call.action.operation,
@@ -61,6 +62,7 @@ export function requestFor(call: PreparedCall, options: RunOptions, paging: Reco
     repeat: call.action.repeat,
     ...(interactive === undefined ? {} : { interactive }),
     ...(retryForMs === undefined ? {} : { retryForMs }),
+    ...(mayCall === undefined ? {} : { mayCall }),
     signal: options.signal,
   };
 }

@@ -7,6 +7,8 @@ import type { Dialled, LinkHandlers, LinkSocket, Transport } from '../link/trans
 import { openRoute, type Outbound } from './outbound.ts';
 
 const handshakeTimeoutMs = 20_000;
+/** How long the body of a refusal, and the peer's half of a close, are waited for. */
+const lastWordMs = 3_000;
 const maxAnswerBytes = 8 * 1024;
 
 /** `url` is the control plane's base address; the socket's own is derived from it. */
@@ -22,6 +24,7 @@ export function websocketTransport(url: string, outbound: Outbound): Transport {
           ...route.tls,
           headers: { authorization: `Bearer ${token}` },
           handshakeTimeout: handshakeTimeoutMs,
+          closeTimeout: lastWordMs,
           maxPayload: limits.frameBytes,
           perMessageDeflate: false,
           followRedirects: false,
@@ -82,6 +85,7 @@ function linkSocket(socket: WebSocket): LinkSocket {
 /** The control plane refuses an upgrade with a status and `{code, detail}`. */
 async function readAnswer(response: import('node:http').IncomingMessage): Promise<Dialled> {
   const status = response.statusCode ?? 0;
+  const late = setTimeout(() => response.destroy(), lastWordMs);
   let body = '';
   try {
     for await (const chunk of response) {
@@ -90,6 +94,8 @@ async function readAnswer(response: import('node:http').IncomingMessage): Promis
     }
   } catch {
     // The status alone says enough.
+  } finally {
+    clearTimeout(late);
   }
   const after = Number(response.headers['retry-after']);
   const retryAfterMs = Number.isFinite(after) && after > 0 ? Math.min(after, 3_600) * 1000 : null;

@@ -99,6 +99,7 @@ class LimitedCaller implements IamCaller {
         if (signal.aborted) return { kind: 'aborted' };
         throw error;
       }
+      if (request.mayCall?.() === false) return { kind: 'aborted' };
       const answer = await this.#inner.call(request);
       if (answer.kind === 'aborted') return answer;
       const verdict = judge(request, answer);

@@ -21,13 +21,18 @@ export interface CallPorts {
   readonly turns: Turns;
   /** Makes the intent durable; resolves when it is. */
   readonly keepIntent: (intent: NonNullable<RowProgress['intent']>) => Promise<void>;
-  /** False once the job's latest start of a call has passed. */
-  readonly mayCall: () => boolean;
+  /** Why no further call may leave for this job, if so. Asked before every page, every change and every repetition. */
+  readonly stop: () => Stop | null;
+  /** Resolves when there is room for more results. */
+  readonly room: () => Promise<void>;
   /** Aborted when the process is to stop soon: calls under way go on, no further one is begun. */
   readonly drain: AbortSignal;
   /** Aborted when it stops now. */
   readonly signal: AbortSignal;
 }
+
+/** `interrupted`: the job is not this process's any more (quarantined); its row stays as it is. */
+export type Stop = 'expired' | 'cancelled' | 'interrupted';
 
 /** `outcome` is null while more pages follow. `interrupted`: the process stops; the row goes on after the next start. */
 export type CallStep =
@@ -67,20 +72,27 @@ async function* readPages(
     sessionName,
     startMarker,
     itemsBefore: progress?.items ?? 0,
+    mayCall: () => ports.stop() === null,
     signal,
   });
   try {
     for await (const page of pages) {
       if (page.failure !== null && signal.aborted) break;
+      const cut = page.failure === null ? null : stopOf(ports);
+      if (cut !== null) {
+        yield cut;
+        return;
+      }
       const { envelopes, marker, requestId } = page;
       const more = marker !== null && page.failure === null;
       const outcome = more ? null : page.failure === null ? 'succeeded' : 'failed';
       yield { kind: 'page', envelopes, marker, outcome, requestId };
       if (!more) return;
       if (ports.drain.aborted) break;
-      if (!ports.mayCall()) {
-        const refusal = refuse('expired', "the job's latest start of a call passed before the listing's next page");
-        yield { kind: 'refused', refusal, outcome: 'expired' };
+      await ports.room();
+      const stopped = stopOf(ports);
+      if (stopped !== null) {
+        yield stopped;
         return;
       }
     }
@@ -102,19 +114,32 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
   if (tooLateNow !== null) return tooLateNow;
   await ports.keepIntent({ call: storedCall(call), record: record as Json });
   const unaborted = new AbortController().signal;
-  for await (const page of runAction(call, { caller, connection, sessionName, signal: unaborted })) {
+  let stopped: CallStep | null = null;
+  const mayCall = (): boolean => (stopped = stopOf(ports)) === null;
+  for await (const page of runAction(call, { caller, connection, sessionName, mayCall, signal: unaborted })) {
     const { envelopes, requestId, failure } = page;
     if (failure?.outcomeUnknown === true) return readBack(call, record, ports);
+    // It waited, or was throttled, until the job had to stop: nothing was carried out.
+    if (failure !== null && stopped !== null) return stopped;
     return { kind: 'page', envelopes, marker: null, outcome: failure === null ? 'succeeded' : 'failed', requestId };
   }
   throw new Error(`the action ${call.action.name} gave no page`);
 }
 
-function tooLateToChange({ signal, drain, mayCall }: CallPorts): CallStep | null {
-  if (signal.aborted || drain.aborted) return { kind: 'interrupted' };
-  if (mayCall()) return null;
-  const refusal = refuse('expired', "the job's latest start of a call passed while the row waited for its turn");
-  return { kind: 'refused', refusal, outcome: 'expired' };
+function tooLateToChange(ports: CallPorts): CallStep | null {
+  return ports.signal.aborted || ports.drain.aborted ? { kind: 'interrupted' } : stopOf(ports);
+}
+
+const reasons: Readonly<Record<Exclude<Stop, 'interrupted'>, string>> = {
+  expired: "the job's latest start of a call passed before this one",
+  cancelled: 'the job was cancelled before this call',
+};
+
+function stopOf(ports: CallPorts): CallStep | null {
+  const stop = ports.stop();
+  if (stop === null) return null;
+  if (stop === 'interrupted') return { kind: 'interrupted' };
+  return { kind: 'refused', refusal: refuse(stop, reasons[stop]), outcome: stop };
 }
 
 /** After a crash: the intent is all that is known, so look what AWS says now. */

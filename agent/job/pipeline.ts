@@ -10,7 +10,7 @@ import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
 import { allowRow } from './allow-row.ts';
-import { type CallPorts, type CallStep, callAws, resumeIntent } from './call.ts';
+import { type CallPorts, type CallStep, callAws, resumeIntent, type Stop } from './call.ts';
 import type { Clock } from './clock.ts';
 import { dryRunEnvelope, envelopeLines, refusalEnvelope } from './envelope.ts';
 import type { PendingRow, RowProgress } from './journal.ts';
@@ -33,7 +33,8 @@ export interface RowPorts {
   readonly turns: Turns;
   readonly sink: RowSink;
   readonly events: EventSink;
-  readonly mayCall: () => boolean;
+  readonly stop: () => Stop | null;
+  readonly room: () => Promise<void>;
   readonly drain: AbortSignal;
   readonly signal: AbortSignal;
 }
@@ -74,10 +75,10 @@ async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): Async
 }
 
 function callPortsOf(plan: Plan, pending: PendingRow, ports: RowPorts): CallPorts {
-  const { caller, clock, turns, mayCall, drain, signal, sink, sessionName } = ports;
+  const { caller, clock, turns, stop, room, drain, signal, sink, sessionName } = ports;
   const keepIntent: CallPorts['keepIntent'] = (intent) =>
     sink.progress(pending.row, [], { items: 0, marker: null, intent });
-  return { caller, clock, turns, mayCall, drain, signal, connection: plan.connection, sessionName, keepIntent };
+  return { caller, clock, turns, stop, room, drain, signal, connection: plan.connection, sessionName, keepIntent };
 }
 
 type Page = Extract<CallStep, { kind: 'page' }>;

@@ -1,6 +1,6 @@
 // Step "render": one row's columns into one checked call. Columns are data: what a template printed is never rendered again.
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
-import { type Json, jsonFault, parseJson } from '../../protocol/json.ts';
+import { isRawNumber, type Json, jsonFault, parseJson } from '../../protocol/json.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { ActionInput } from '../iam/catalogue.ts';
 import { type PreparedCall, prepareCall } from '../iam/inputs.ts';
@@ -29,7 +29,7 @@ function readRow(line: string): Readonly<Record<string, Json>> | Refusal {
   }
   try {
     const row = parseJson(line);
-    if (typeof row === 'object' && row !== null && !Array.isArray(row) && !('rawJSON' in row)) {
+    if (typeof row === 'object' && row !== null && !Array.isArray(row) && !isRawNumber(row)) {
       return row;
     }
   } catch {

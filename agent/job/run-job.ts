@@ -4,11 +4,12 @@ import { mayRun, skipChunk } from '../../protocol/agent-job.ts';
 import { isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import { envelopeLines, refusalEnvelope } from './envelope.ts';
+import type { Stop } from './call.ts';
 import type { EndedRow, JobRecord } from './job-record.ts';
 import type { Journal, PendingRow } from './journal.ts';
 import { type RowPorts, runRow } from './pipeline.ts';
 
-export interface RunJobPorts extends Omit<RowPorts, 'job' | 'sink' | 'mayCall' | 'sessionName'> {
+export interface RunJobPorts extends Omit<RowPorts, 'job' | 'sink' | 'stop' | 'room' | 'sessionName'> {
   readonly journal: Journal;
   /** Milliseconds since the epoch, never less than before. */
   readonly nowMs: () => number;
@@ -76,7 +77,8 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
       ...ports,
       job: record.id,
       sessionName: plan.connection.roleSessionName ?? record.id,
-      mayCall: () => ports.nowMs() <= notAfterMs(record),
+      stop: () => stopOf(record, ports.nowMs()),
+      room: () => roomFor(record, ports),
       sink: {
         progress: async (index, lines, progress) => {
           await record.progress(index, lines, progress);
@@ -91,6 +93,18 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
     const outcome = plan.action.repeat === 'safe' ? 'failed' : 'unknown';
     await record.end([endedRow({ row, items }, { outcome, envelope: faultEnvelope(error) })]);
   }
+}
+
+function stopOf(record: JobRecord, nowMs: number): Stop | null {
+  if (record.state.phase !== 'accepted') return 'interrupted';
+  if (record.state.cancelled) return 'cancelled';
+  return nowMs > notAfterMs(record) ? 'expired' : null;
+}
+
+/** A listing waits between its pages as rows wait before their start; what was asked for already still has room. */
+async function roomFor(record: JobRecord, ports: RunJobPorts): Promise<void> {
+  while (ports.spoolFull() && !ports.drain.aborted && stopOf(record, ports.nowMs()) === null)
+    await ports.clock.sleep(100);
 }
 
 function faultEnvelope(error: unknown): Envelope {

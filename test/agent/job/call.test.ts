@@ -41,7 +41,8 @@ function portsWith(caller: ScriptedCaller, change: Partial<CallPorts> = {}) {
     sessionName: 's',
     turns: new Turns(),
     keepIntent: (intent) => Promise.resolve(void intents.push(intent)),
-    mayCall: () => true,
+    stop: () => null,
+    room: () => Promise.resolve(),
     drain: drain.signal,
     signal: abort.signal,
     ...change,
@@ -77,7 +78,7 @@ describe('a change', () => {
       late = true;
       return noKeys;
     });
-    const { ports, intents } = portsWith(caller, { mayCall: () => !late });
+    const { ports, intents } = portsWith(caller, { stop: () => (late ? 'expired' : null) });
     const [step] = await stepsOf(create('alice'), ports);
     expect(step).to.deep.include({ kind: 'refused', outcome: 'expired' });
     expect([caller.count('CreateAccessKey'), intents]).to.deep.equal([0, []]);
@@ -112,7 +113,11 @@ describe('a change', () => {
     });
     const clock = new SimulatedClock();
     const { ports } = portsWith(caller, { clock });
-    const all = Promise.all([stepsOf(remove('alice'), ports), stepsOf(remove('alice'), ports), stepsOf(remove('bob'), ports)]);
+    const all = Promise.all([
+      stepsOf(remove('alice'), ports),
+      stepsOf(remove('alice'), ports),
+      stepsOf(remove('bob'), ports),
+    ]);
     const [first] = await clock.run(all);
     expect(first[0]).to.include({ kind: 'page', outcome: 'unknown' });
     const ofAlice = order.filter((one) => one.endsWith('alice'));

@@ -44,7 +44,10 @@ describe('envelopes', () => {
       expect(over.fault, letter).to.equal('result_too_large');
       expect(over.lines).to.have.length(3);
       const said = entrySchema.parse(JSON.parse(over.lines[1] ?? ''));
-      expect('envelope' in said && said.envelope, letter).to.include({ has_error: true, error_code: 'result_too_large' });
+      expect('envelope' in said && said.envelope, letter).to.include({
+        has_error: true,
+        error_code: 'result_too_large',
+      });
       expect((over.lines[1] ?? '').length).to.be.lessThan(1_000);
     }
   });

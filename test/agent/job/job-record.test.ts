@@ -91,7 +91,9 @@ describe('the record of a job', () => {
     } finally {
       clearInterval(letGo);
     }
-    const states = commits.flatMap((changes) => changes.flatMap((one) => (one.kind === 'job_state' ? [one.state] : [])));
+    const states = commits.flatMap((changes) =>
+      changes.flatMap((one) => (one.kind === 'job_state' ? [one.state] : [])),
+    );
     expect(states.map(({ produced, endedRows }) => [produced, endedRows])).to.deep.equal([
       [1, 1],
       [3, 3],
@@ -100,7 +102,11 @@ describe('the record of a job', () => {
     const entries = commits.flatMap((changes) => changes.flatMap((one) => (one.kind === 'entries' ? one.entries : [])));
     expect(entries.map(({ sequence }) => sequence)).to.deep.equal([1, 2, 3, 4]);
     expect(states.at(-1)?.head).to.equal(
-      chainAll(nodeHashing, chainStart(nodeHashing, id), entries.map(({ line }) => line)),
+      chainAll(
+        nodeHashing,
+        chainStart(nodeHashing, id),
+        entries.map(({ line }) => line),
+      ),
     );
   });
 

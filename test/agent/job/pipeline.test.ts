@@ -70,7 +70,8 @@ async function run(script: (request: CallRequest, earlier: number) => CallAnswer
     clock: systemClock(),
     turns: new Turns(),
     events: () => undefined,
-    mayCall: () => true,
+    stop: () => null,
+    room: () => Promise.resolve(),
     drain: signal,
     signal,
     sink: {
@@ -127,7 +128,7 @@ describe('a row', () => {
   });
 
   it('stops between pages when the last start of a call has passed, and when the process drains', async () => {
-    const late = await run(() => page([1], 'm'), { ports: { mayCall: () => false } });
+    const late = await run(() => page([1], 'm'), { ports: { stop: () => 'expired' } });
     expect(late.log).to.deep.equal(['call ListAccessKeys', 'page of 1', 'end expired 2']);
     const drain = new AbortController();
     drain.abort();

@@ -10,10 +10,15 @@ function roomWith(buffered: number[]) {
   const told: Credit[] = [];
   const out = {
     open: true,
-    send: (frame: FrameToControlPlane) => void (frame.type === 'credit' && told.push({ jobs: frame.jobs, chunks: frame.chunks })),
+    send: (frame: FrameToControlPlane) =>
+      void (frame.type === 'credit' && told.push({ jobs: frame.jobs, chunks: frame.chunks })),
     ready: () => Promise.resolve(),
   };
-  const jobs = { get open() { return buffered.map((bufferedChunks) => ({ bufferedChunks })); } };
+  const jobs = {
+    get open() {
+      return buffered.map((bufferedChunks) => ({ bufferedChunks }));
+    },
+  };
   return { room: new Room(jobs as unknown as Jobs, out), told };
 }
 

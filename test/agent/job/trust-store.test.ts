@@ -115,7 +115,9 @@ describe('the keys that an agent trusts', () => {
         name === 'commit' ? () => Promise.reject(new Error('disk full')) : (Reflect.get(target, name) as unknown),
     });
     const store = storeOn(failing);
-    const failed = await store.apply(await step(setOf(2, [[one(), 'revoked']]), one())).catch((error: unknown) => error);
+    const failed = await store
+      .apply(await step(setOf(2, [[one(), 'revoked']]), one()))
+      .catch((error: unknown) => error);
     expect(failed).to.be.instanceOf(Error);
     expect([store.keySet.version, store.now().keys.size]).to.deep.equal([1, 1]);
   });

@@ -33,7 +33,11 @@ async function jobWith(entries: number, change: Partial<JobClaims> = {}) {
   if (entries === lines.length) await record.finish(() => Promise.resolve('statement'));
   const frames: FrameToControlPlane[] = [];
   const sends: (SendFrom & { job: string })[] = [];
-  const out = { open: true, send: (frame: FrameToControlPlane) => void frames.push(frame), ready: () => Promise.resolve() };
+  const out = {
+    open: true,
+    send: (frame: FrameToControlPlane) => void frames.push(frame),
+    ready: () => Promise.resolve(),
+  };
   const events = (name: string, fields: object): void => void fixture.events.push([name, { ...fields }]);
   const { jobs, journal } = fixture;
   const answers = new Answers({ jobs, out, events, onFault: (error) => fixture.faults.push(error) }, new Map());
@@ -44,7 +48,8 @@ async function jobWith(entries: number, change: Partial<JobClaims> = {}) {
     head,
     cancel: false,
   });
-  const welcome = (...views: StoredView[]): Promise<void> => resumeJobs(views, { jobs, journal, events, answers, send });
+  const welcome = (...views: StoredView[]): Promise<void> =>
+    resumeJobs(views, { jobs, journal, events, answers, send });
   const types = (): string[] => frames.map(({ type }) => type);
   return { ...fixture, record, heads, frames, types, sends, view, welcome };
 }
