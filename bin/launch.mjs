@@ -60,9 +60,14 @@ function sameFile(left, right) {
   }
 }
 
-/** Node closes descriptors above 2 when it is replaced, so what the environment says about those that systemd opened would be wrong. */
+/**
+ * Node closes descriptors above 2 when it is replaced, so what the environment says about those that systemd opened would be wrong.
+ * NODE_OPTIONS could load code into the program, or open a debugger.
+ */
 function handedOn() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^LISTEN_(PID|FDS|FDNAMES)$/.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(LISTEN_(PID|FDS|FDNAMES)|NODE_OPTIONS)$/.test(name)),
+  );
 }
 
 /** A Node without execve: a child with the same standard streams, the signals passed on, and its end as ours. */

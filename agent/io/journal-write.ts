@@ -43,7 +43,7 @@ const statements = {
     ON CONFLICT (name) DO UPDATE SET counter = excluded.counter, value = excluded.value`,
   purgeKept: 'DELETE FROM entries WHERE kept_until <= ?',
   // A job stays known as long as the host keeps an envelope of it: an operator finds envelopes by their job.
-  forgettable: `SELECT key, id FROM jobs WHERE phase IN ('closed', 'rejected') AND forget_at <= ?
+  forgettable: `SELECT key, id FROM jobs WHERE phase IN ('closed', 'rejected', 'quarantined') AND forget_at <= ?
     AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.job = jobs.key AND kept_until IS NOT NULL)`,
   unackedBytes: 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entries WHERE kept_until IS NULL',
   forgetEntries: 'DELETE FROM entries WHERE job = ?',

@@ -12,6 +12,9 @@ const lastWordMs = 3_000;
 const maxAnswerBytes = 8 * 1024;
 
 /** `url` is the control plane's base address; the socket's own is derived from it. */
+/** An option of ws that its types do not name yet. */
+const lastWord = { closeTimeout: lastWordMs };
+
 export function websocketTransport(url: string, outbound: Outbound): Transport {
   const address = new URL('agent/v1/socket', url.endsWith('/') ? url : `${url}/`);
   address.protocol = address.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -24,7 +27,6 @@ export function websocketTransport(url: string, outbound: Outbound): Transport {
           ...route.tls,
           headers: { authorization: `Bearer ${token}` },
           handshakeTimeout: handshakeTimeoutMs,
-          closeTimeout: lastWordMs,
           maxPayload: limits.frameBytes,
           perMessageDeflate: false,
           followRedirects: false,
@@ -54,7 +56,7 @@ function opened(socket: WebSocket, handlers: LinkHandlers, signal: AbortSignal):
     });
     socket.on('open', () => settle({ kind: 'open', socket: linkSocket(socket) }));
     socket.on('message', (data: Buffer, isBinary) => {
-      if (isBinary) socket.close(1003, 'text frames only');
+      if (isBinary) closeSoon(socket, 1003, 'text frames only');
       else handlers.message(data.toString('utf8'));
     });
     socket.on('pong', () => handlers.pong());
@@ -74,12 +76,23 @@ function linkSocket(socket: WebSocket): LinkSocket {
     ping: () => {
       if (socket.readyState === WebSocket.OPEN) socket.ping();
     },
+    pause: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.pause();
+    },
+    resume: () => socket.resume(),
     get bufferedBytes() {
       return socket.readyState === WebSocket.OPEN ? socket.bufferedAmount : 0;
     },
-    close: (code, reason) => socket.close(code, reason),
+    close: (code, reason) => closeSoon(socket, code, reason),
     terminate: () => socket.terminate(),
   };
+}
+
+/** A peer that is gone without a word answers no close either; a stop of the service does not wait for it. */
+function closeSoon(socket: WebSocket, code: number, reason: string): void {
+  const late = setTimeout(() => socket.terminate(), lastWordMs);
+  socket.once('close', () => clearTimeout(late));
+  socket.close(code, reason);
 }
 
 /** The control plane refuses an upgrade with a status and `{code, detail}`. */

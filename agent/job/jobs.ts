@@ -92,7 +92,9 @@ export class Jobs {
   }
 
   async reject(claims: JobClaims, kid: string, digest: Digest, code: ErrorCode): Promise<void> {
-    const stored = this.#stored(claims.jti, job.rejectJob(this.#facts(claims, digest), code), claims, kid);
+    // Only what tells the policy's answer again: a refused job could bring a quarter of a megabyte of templates, and any number could come.
+    const kept = { ...claims, inputs: {}, rows: { count: 0, chunks: [] } };
+    const stored = this.#stored(claims.jti, job.rejectJob(this.#facts(claims, digest), code), kept, kid);
     await this.#ports.journal.commit([
       { kind: 'job', job: stored },
       { kind: 'high_water', atMs: stored.receivedAt },
@@ -272,8 +274,8 @@ export class Jobs {
 
   #stored(id: JobId, state: job.AgentJob, claims: JobClaims | null, kid: string | null): StoredJob {
     const receivedAt = this.#ports.time.nowMs();
-    const expiresAt =
-      claims === null ? receivedAt + limits.tokenLifetimeMs : Math.max(claims.exp, claims.not_after) * 1000;
+    // Once its token has expired, the id cannot come again.
+    const expiresAt = claims === null ? receivedAt + limits.tokenLifetimeMs : claims.exp * 1000;
     const forgetAt = expiresAt + this.#ports.rememberMs;
     return { id, state, claims, kid, outcomes: {}, statement: null, receivedAt, forgetAt };
   }

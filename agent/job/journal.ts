@@ -19,7 +19,7 @@ export interface StoredJob {
   /** The signed finished statement, made once: the same bytes go on every re-send. */
   readonly statement: string | null;
   readonly receivedAt: number;
-  /** When the record may be forgotten (milliseconds since the epoch), if its phase is closed or rejected. */
+  /** When the record may be forgotten (milliseconds since the epoch), if its phase is closed, rejected or quarantined. */
   readonly forgetAt: number;
 }
 
@@ -102,7 +102,7 @@ export interface Journal {
   headAt(job: JobId, sequence: number): Promise<Digest | null>;
   /** Bytes of entries that were not acknowledged. */
   spoolBytes(): number;
-  /** Forgets closed and rejected jobs whose `forgetAt` has come, and kept entries whose time is over. Returns how many of each. */
+  /** Forgets closed, rejected and quarantined jobs whose `forgetAt` has come, and kept entries whose time is over. Returns how many of each. */
   purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }>;
   close(): Promise<void>;
 }

@@ -109,20 +109,21 @@ class Link {
     const { clock } = this.#ports;
     const startedMs = clock.monotonicMs();
     const over = new AbortController();
-    const heartbeat = new Heartbeat(socket, clock);
+    const beat = new Beat(socket, clock, () => {
+      code = 'heartbeat_lost';
+      socket.terminate();
+    });
     let code: ErrorCode | undefined;
     const session = this.#ports.openSession(socket, this.counter, {
-      heartbeat: (intervalMs) => {
-        void heartbeat.run(intervalMs, () => ((code = 'heartbeat_lost'), socket.terminate()), over.signal);
-      },
+      heartbeat: (intervalMs) => beat.welcomed(intervalMs),
       reconnect: (withinMs) => {
         this.#reconnectMs = clock.random() * withinMs;
         socket.close(closeCodes.going_away, 'reconnect');
       },
     });
-    this.#heard = () => heartbeat.heard();
-    const inbox = new Inbox(async (text) => {
-      heartbeat.heard();
+    this.#heard = () => beat.heard();
+    const inbox = new Inbox(socket, async (text) => {
+      beat.heard();
       if (over.signal.aborted) return;
       const refused = await session.message(text);
       if (refused === undefined) return;
@@ -130,12 +131,14 @@ class Link {
       socket.close(closeCodes.protocol_error, refused);
     });
     this.#receive = (text) => inbox.add(text);
+    beat.start();
     const goodbye = (): void => socket.close(closeCodes.going_away, 'stopping');
     signal.addEventListener('abort', goodbye, { once: true });
     if (signal.aborted) goodbye();
     session.begin();
     const closeCode = await this.#closed;
     over.abort();
+    beat.stop();
     session.end();
     // What this link still had under way is on disk, or was dropped, before the next hello says what this host holds.
     await inbox.idle();
@@ -150,17 +153,77 @@ function codeOfClose(closeCode: number): ErrorCode | undefined {
   return closeCode === closeCodes.agent_revoked ? 'agent_revoked' : undefined;
 }
 
-/** Handles one text after the other, in the order they came. */
+/** How long a peer that answers pings may take to say welcome. */
+const welcomeWithinMs = 60_000;
+/** The interval of pings until welcome names one. */
+const firstIntervalMs = 15_000;
+
+/** Pings from the first moment on: a link can die between the upgrade and the welcome too. */
+class Beat {
+  readonly #heartbeat: Heartbeat;
+  readonly #clock: Clock;
+  readonly #lost: () => void;
+  #pings = new AbortController();
+  readonly #welcome = new AbortController();
+
+  constructor(socket: LinkSocket, clock: Clock, lost: () => void) {
+    this.#heartbeat = new Heartbeat(socket, clock);
+    this.#clock = clock;
+    this.#lost = lost;
+  }
+
+  start(): void {
+    void this.#heartbeat.run(firstIntervalMs, this.#lost, this.#pings.signal);
+    this.#clock.sleep(welcomeWithinMs, this.#welcome.signal).then(this.#lost, () => undefined);
+  }
+
+  welcomed(intervalMs: number): void {
+    this.stop();
+    this.#pings = new AbortController();
+    void this.#heartbeat.run(intervalMs, this.#lost, this.#pings.signal);
+  }
+
+  heard(): void {
+    this.#heartbeat.heard();
+  }
+
+  stop(): void {
+    this.#welcome.abort();
+    this.#pings.abort();
+  }
+}
+
+/** Characters that wait to be handled above which the socket is not read any more, and below which it is again. */
+const inboxHighChars = 4 * 1024 * 1024;
+const inboxLowChars = 1024 * 1024;
+
+/** Handles one text after the other, in the order they came. What comes faster than it is handled waits in the network, not in memory. */
 class Inbox {
   #last = Promise.resolve();
+  #waitingChars = 0;
+  #paused = false;
+  readonly #socket: LinkSocket;
   readonly #handle: (text: string) => Promise<void>;
 
-  constructor(handle: (text: string) => Promise<void>) {
+  constructor(socket: LinkSocket, handle: (text: string) => Promise<void>) {
+    this.#socket = socket;
     this.#handle = handle;
   }
 
   add(text: string): void {
-    this.#last = this.#last.then(() => this.#handle(text));
+    this.#waitingChars += text.length;
+    if (!this.#paused && this.#waitingChars > inboxHighChars) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.#last = this.#last.then(async () => {
+      await this.#handle(text);
+      this.#waitingChars -= text.length;
+      if (this.#paused && this.#waitingChars < inboxLowChars) {
+        this.#paused = false;
+        this.#socket.resume();
+      }
+    });
   }
 
   idle(): Promise<void> {

@@ -11,6 +11,9 @@ export interface LinkHandlers {
 export interface LinkSocket {
   send(text: string): void;
   ping(): void;
+  /** Stops and starts reading from the network; a closed socket may do neither. */
+  pause(): void;
+  resume(): void;
   /** Bytes given to `send` that have not left yet. */
   readonly bufferedBytes: number;
   /** Closes with a handshake, and without one when the peer does not answer. */

@@ -96,7 +96,7 @@ export function contains(item: Value, container: Value, work: Work): boolean {
     return outer.includes(inner);
   }
   if (!isObject(known)) return fail(`argument of type '${typeName(known)}' is not iterable`);
-  if (known.kind === 'dict') return known.entries.has(keyOf(item));
+  if (known.kind === 'dict') return known.entries.has(keyOf(item, work));
   if (known.kind === 'list' || known.kind === 'tuple' || known.kind === 'view')
     return known.items.some((member) => member === item || equal(member, item, work));
   return halt('template_unsupported', `'in' on a ${known.kind}: add |list`);

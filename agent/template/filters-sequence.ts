@@ -96,7 +96,7 @@ function join(value: Value, separator: Value, attribute: Value, work: Work): str
 function* unique(value: Value, key: Key, work: Work): Generator<Value, void> {
   const seen = new Set<string>();
   for (const member of work.iterate(value)) {
-    const id = keyOf(key(member));
+    const id = keyOf(key(member), work);
     if (seen.has(id)) continue;
     seen.add(id);
     yield member;

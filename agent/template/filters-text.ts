@@ -131,17 +131,17 @@ function number(value: Value, what: string): NumberValue {
   return asNumber(need(value)) ?? fail(`bad operand type for ${what}: '${typeName(value)}'`);
 }
 
-function round(value: Value, precision: Value, method: Value): Value {
+function round(value: Value, precision: Value, method: Value, work: Work): Value {
   if (method !== 'common' && method !== 'ceil' && method !== 'floor')
     return fail('method must be common, ceil or floor');
   const [known, digits] = [number(value, 'round()'), wholeNumber(precision, 'the precision')];
-  if (method === 'common') return roundNumber(known, digits);
-  const scale = arithmetic('**', 10n, BigInt(digits));
-  const grown = arithmetic('*', known, scale);
+  if (method === 'common') return roundNumber(known, digits, work);
+  const scale = arithmetic('**', 10n, BigInt(digits), work);
+  const grown = arithmetic('*', known, scale, work);
   if (typeof grown === 'number' && !Number.isFinite(grown))
     return fail('cannot convert float infinity or NaN to integer');
   const whole = typeof grown === 'bigint' ? grown : BigInt(method === 'ceil' ? Math.ceil(grown) : Math.floor(grown));
-  return arithmetic('/', whole, scale);
+  return arithmetic('/', whole, scale, work);
 }
 
 function absolute(value: Value): Value {
@@ -189,12 +189,15 @@ export const textFilters: Rows = {
     0,
     (value, [fallback = 0n, base = 10n], { work }) => {
       if (typeof value === 'string') work.chars(value.length);
-      return toInteger(value, fallback, typeof value === 'string' ? wholeNumber(base, 'base') : 10);
+      return toInteger(value, fallback, typeof value === 'string' ? wholeNumber(base, 'base') : 10, work);
     },
   ],
-  float: ['default', 0, (value, [fallback = 0]) => toFloatValue(value, fallback)],
+  float: ['default', 0, (value, [fallback = 0], { work }) => {
+    if (typeof value === 'string') work.chars(value.length);
+    return toFloatValue(value, fallback);
+  }],
   abs: ['', 0, (value) => absolute(value)],
-  round: ['precision method', 0, (value, [precision = 0n, method = 'common']) => round(value, precision, method)],
+  round: ['precision method', 0, (value, [precision = 0n, method = 'common'], { work }) => round(value, precision, method, work)],
   center: [
     'width',
     0,
@@ -236,7 +239,7 @@ export const textFilters: Rows = {
     0,
     (value, _args, { work }, { positional, named }) => {
       if (positional.length > 0 && named.size > 0) return fail('format takes positional or named arguments, not both');
-      return percentFormat(soft(value, work), named.size > 0 ? dict(named) : tuple(positional), work);
+      return percentFormat(soft(value, work), named.size > 0 ? dict(named, work) : tuple(positional), work);
     },
   ],
 };

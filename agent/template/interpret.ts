@@ -142,7 +142,10 @@ export class Interpreter implements Engine {
       case 'tuple':
         return tuple(node.items.map((one) => this.#value(one)));
       case 'dict':
-        return dict(node.pairs.map(([key, value]) => [this.#value(key), this.#value(value)] as const));
+        return dict(
+          node.pairs.map(([key, value]) => [this.#value(key), this.#value(value)] as const),
+          this.work,
+        );
       case 'attribute':
         return attribute(this.#value(node.target), node.name);
       case 'item':
@@ -279,7 +282,7 @@ function loopValue(index: number, length: number): Value {
     ...Object.entries(numbers).map(([name, value]) => [name, BigInt(value)] as const),
     ['first', index === 0],
     ['last', index === length - 1],
-  ]);
+  ], unpaid);
 }
 
 /** Refuses the names that Jinja2 itself defines and this agent does not. */

@@ -1,7 +1,8 @@
 // The filter `tojson`: json.dumps with sorted keys, then the characters that are unsafe in HTML as escapes (Jinja2's htmlsafe_json_dumps).
 import { compareText } from './code-points.ts';
 import { floatText } from './printing.ts';
-import { fail, halt, isObject, keyOf, type Value, typeName } from './value.ts';
+import { integerSteps } from './integer-cost.ts';
+import { fail, halt, isObject, type Value, typeName } from './value.ts';
 import type { Work } from './work.ts';
 
 function jsonString(text: string): string {
@@ -10,10 +11,13 @@ function jsonString(text: string): string {
     .replaceAll('\\u007f', '\u007f');
 }
 
-function scalar(value: Value): string | null {
+function scalar(value: Value, work: Work): string | null {
   if (value === null) return 'null';
   if (typeof value === 'boolean') return String(value);
-  if (typeof value === 'bigint') return String(value);
+  if (typeof value === 'bigint') {
+    work.step(integerSteps(value));
+    return String(value);
+  }
   if (typeof value === 'number') {
     if (Number.isFinite(value)) return floatText(value);
     return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
@@ -22,23 +26,23 @@ function scalar(value: Value): string | null {
   return value.kind === 'markup' ? jsonString(value.text) : null;
 }
 
-function keyText(key: Value): string {
+function keyText(key: Value, work: Work): string {
   if (typeof key === 'string') return jsonString(key);
-  return isObject(key) ? fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`) : `"${scalar(key)}"`;
+  return isObject(key) ? fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`) : `"${scalar(key, work)}"`;
 }
 
 function sortedEntries(entries: readonly (readonly [Value, Value])[]): readonly (readonly [Value, Value])[] {
   if (entries.length < 2) return entries;
   if (!entries.every(([key]) => typeof key === 'string'))
     halt('template_unsupported', 'tojson of a dict with keys other than texts');
-  return entries.toSorted(([a], [b]) => compareText(keyOf(a), keyOf(b)));
+  return entries.toSorted(([a], [b]) => compareText(String(a), String(b)));
 }
 
 /** The JSON text of a value; `indent` is null for one line with a blank after commas and colons. */
 export function jsonText(value: Value, indent: string | null, work: Work): string {
   const grow = work.growing();
   const write = (node: Value, margin: string): string => {
-    const plain = scalar(node);
+    const plain = scalar(node, work);
     if (plain !== null) {
       grow(plain.length + margin.length);
       return plain;
@@ -50,7 +54,7 @@ export function jsonText(value: Value, indent: string | null, work: Work): strin
     grow(inside.length * 2 + 2);
     const members = isDict
       ? sortedEntries([...node.entries.values()]).map(([key, member]) => {
-          const name = keyText(key);
+          const name = keyText(key, work);
           grow(name.length + 2);
           return `${name}: ${write(member, inside)}`;
         })

@@ -1,6 +1,7 @@
 // Member access: own members of dicts, items and slices of sequences. A name that Python gives to the type itself is refused, never looked up.
 import { textOf } from './compare.ts';
 import { codePoints } from './code-points.ts';
+import { integerSteps } from './integer-cost.ts';
 import { asNumber } from './numbers.ts';
 import { quoted } from './printing.ts';
 import { fail, halt, isObject, keyOf, list, missing, need, tuple, type Value, typeName } from './value.ts';
@@ -63,7 +64,7 @@ export function item(target: Value, index: Value, work: Work): Value {
   const key = need(index);
   if (isObject(value) && value.kind === 'dict') {
     const hashable = !(isObject(key) && (key.kind === 'list' || key.kind === 'dict'));
-    const found = hashable ? value.entries.get(keyOf(key)) : undefined;
+    const found = hashable ? value.entries.get(keyOf(key, work)) : undefined;
     if (found !== undefined) return found[1];
   }
   const at = position(key);
@@ -76,7 +77,14 @@ export function item(target: Value, index: Value, work: Work): Value {
     if (found !== undefined) return found;
   }
   if (typeof key === 'string') refuseAttribute(value, key);
-  return absent(value, isObject(key) ? `of a ${key.kind}` : typeof key === 'string' ? quoted(key) : String(key));
+  return absent(value, keyName(key));
+}
+
+// For a message that most templates never show: it costs the same for every key.
+function keyName(key: Value): string {
+  if (isObject(key)) return `of a ${key.kind}`;
+  if (typeof key === 'string') return quoted(key.length > 200 ? `${key.slice(0, 200)}...` : key);
+  return typeof key === 'bigint' && integerSteps(key) > 0 ? 'of so large an integer' : String(key);
 }
 
 function sequenceItems(value: Value): readonly Value[] | null {

@@ -175,8 +175,8 @@ const dictMethods = table<Value>({
   get: [
     '*key *default',
     1,
-    (value, [key = null, fallback = null]) =>
-      isObject(value) && value.kind === 'dict' ? (value.entries.get(keyOf(key)) ?? [null, fallback])[1] : fallback,
+    (value, [key = null, fallback = null], { work }) =>
+      isObject(value) && value.kind === 'dict' ? (value.entries.get(keyOf(key, work)) ?? [null, fallback])[1] : fallback,
   ],
   keys: view('dict_keys', ([key]) => key),
   values: view('dict_values', ([, value]) => value),

@@ -1,4 +1,5 @@
 // Python's arithmetic on int (bigint), float (number) and bool. Sizes are checked before a result is computed.
+import { bitSteps, digitSteps, integerSteps, type Meter } from './integer-cost.ts';
 import { fail, halt, type Value } from './value.ts';
 
 export type NumberValue = bigint | number;
@@ -70,12 +71,13 @@ function floatDivmod(left: number, right: number): [number, number] {
   return [quotient - floor > 0.5 ? floor + 1 : floor, rest];
 }
 
-function power(left: NumberValue, right: NumberValue): NumberValue {
+function power(left: NumberValue, right: NumberValue, meter: Meter): NumberValue {
   if (typeof left === 'bigint' && typeof right === 'bigint' && right >= 0n) {
     if (left === 0n || left === 1n) return right === 0n ? 1n : left;
     if (left === -1n) return right % 2n === 0n ? 1n : -1n;
     if (right > BigInt(maxBits)) sized(maxBits + 1);
     sized((bitLength(left) - 1) * Number(right));
+    meter.step(bitSteps(bitLength(left) * Number(right)));
     return left ** right;
   }
   const [a, b] = [toFloat(left), toFloat(right)];
@@ -111,8 +113,9 @@ function integers(operator: Exclude<Operator, '**'>, left: bigint, right: bigint
 }
 
 /** One arithmetic operation. @throws Halt template_error for a division by zero, template_budget for an integer that grows too large. */
-export function arithmetic(operator: Operator, left: NumberValue, right: NumberValue): NumberValue {
-  if (operator === '**') return power(left, right);
+export function arithmetic(operator: Operator, left: NumberValue, right: NumberValue, meter: Meter): NumberValue {
+  for (const side of [left, right]) if (typeof side === 'bigint') meter.step(integerSteps(side));
+  if (operator === '**') return power(left, right, meter);
   if ((operator === '/' || operator === '//' || operator === '%') && Number(right) === 0) fail('division by zero');
   if (typeof left === 'bigint' && typeof right === 'bigint') {
     const result = integers(operator, left, right);
@@ -138,6 +141,9 @@ export function arithmetic(operator: Operator, left: NumberValue, right: NumberV
   }
 }
 
+/** A float's exact value has up to 1074 binary digits behind the point. */
+const scaleSteps = 4;
+
 /** |value| as an integer count of 10^-digits, rounded half to even on the exact binary value. */
 function scaled(value: number, digits: number): bigint {
   let power = 0;
@@ -155,7 +161,8 @@ function scaled(value: number, digits: number): bigint {
 }
 
 /** '%.{digits}f' of a finite float; digits is 0 to 400. */
-export function fixed(value: number, digits: number): string {
+export function fixed(value: number, digits: number, meter: Meter): string {
+  meter.step(scaleSteps + digitSteps(digits));
   const all = String(scaled(value, digits)).padStart(digits + 1, '0');
   const whole = all.slice(0, all.length - digits);
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
@@ -163,16 +170,18 @@ export function fixed(value: number, digits: number): string {
 }
 
 /** round(value, digits) of Python. */
-export function roundNumber(value: NumberValue, digits: number): NumberValue {
+export function roundNumber(value: NumberValue, digits: number, meter: Meter): NumberValue {
   if (typeof value === 'number') {
     if (!Number.isFinite(value) || digits > 400) return value;
     if (digits < -400) return value < 0 ? -0 : 0;
-    if (digits >= 0) return Number(fixed(value, digits));
+    if (digits >= 0) return Number(fixed(value, digits, meter));
+    meter.step(scaleSteps + digitSteps(-digits));
     const result = Number(`${scaled(value, digits)}e${-digits}`);
     return value < 0 || Object.is(value, -0) ? -result : result;
   }
   if (digits >= 0) return value;
   if (-digits > 4400) return 0n;
+  meter.step(digitSteps(-digits) + integerSteps(value));
   const unit = 10n ** BigInt(-digits);
   const size = value < 0n ? -value : value;
   const [quotient, twice] = [size / unit, (size % unit) * 2n];

@@ -14,7 +14,7 @@ function noMarkup(...values: readonly Value[]): void {
 export function add(left: Value, right: Value, work: Work): Value {
   const [a, b] = [need(left), need(right)];
   const [x, y] = [asNumber(a), asNumber(b)];
-  if (x !== null && y !== null) return arithmetic('+', x, y);
+  if (x !== null && y !== null) return arithmetic('+', x, y, work);
   noMarkup(a, b);
   const [s, t] = [textOf(a), textOf(b)];
   if (s !== null && t !== null) {
@@ -50,7 +50,7 @@ export function operate(operator: Operator, left: Value, right: Value, work: Wor
   if (operator === '+') return add(left, right, work);
   const [a, b] = [need(left), need(right)];
   const [x, y] = [asNumber(a), asNumber(b)];
-  if (x !== null && y !== null) return arithmetic(operator, x, y);
+  if (x !== null && y !== null) return arithmetic(operator, x, y, work);
   noMarkup(a);
   if (operator === '%' && typeof a === 'string') return percentFormat(a, b, work);
   noMarkup(b);

@@ -1,5 +1,6 @@
 // printf-style formatting: `text % values` and the filter `format`. Conversions that are not exact here are refused by name.
 import { codePoints, lengthOf } from './code-points.ts';
+import { integerSteps } from './integer-cost.ts';
 import { asNumber, fixed, toFloat, truncate } from './numbers.ts';
 import { quoted, repr } from './printing.ts';
 import { type DictValue, fail, halt, isObject, need, type Value, typeName } from './value.ts';
@@ -34,6 +35,7 @@ function decimal(value: Value, spec: Spec, conversion: string, work: Work): stri
   if (spec.flags.includes('#')) return halt('template_unsupported', "the flag '#' of a format");
   const whole = typeof number === 'bigint' ? number : truncate(number);
   const size = whole < 0n ? -whole : whole;
+  work.step(integerSteps(size));
   const radix = conversion === 'o' ? 8 : conversion === 'd' ? 10 : 16;
   const digits = size.toString(radix).padStart(spec.precision ?? 0, '0');
   return pad(signOf(whole < 0n, spec.flags), conversion === 'X' ? digits.toUpperCase() : digits, spec, true, work);
@@ -44,7 +46,7 @@ function float(value: Value, spec: Spec, work: Work): string {
   if (number === null) return fail(`must be real number, not ${typeName(value)}`);
   const known = toFloat(number);
   if (!Number.isFinite(known) || spec.flags.includes('#')) return halt('template_unsupported', 'formatting inf or nan');
-  const digits = fixed(known, spec.precision ?? 6);
+  const digits = fixed(known, spec.precision ?? 6, work);
   const negative = digits.startsWith('-');
   return pad(signOf(negative, spec.flags), negative ? digits.slice(1) : digits, spec, true, work);
 }

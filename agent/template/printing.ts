@@ -1,5 +1,6 @@
 // Python's str() and repr() of every value: what {{ }} prints.
 import { codePoints } from './code-points.ts';
+import { integerSteps } from './integer-cost.ts';
 import { halt, isNothing, need, type Value } from './value.ts';
 
 /** repr of a float: the shortest digits, an exponent below 1e-4 and from 1e16 on. */
@@ -46,13 +47,13 @@ export function quoted(text: string): string {
   );
 }
 
-/** Takes what printing costs: called with the characters of each piece before it is built into the whole. */
-export type Charge = (chars: number) => void;
+/** Takes what printing costs: called with the characters of each piece, and steps beyond those, before it is built into the whole. */
+export type Charge = (chars: number, steps?: number) => void;
 
 export function repr(value: Value, charge: Charge): string {
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'bigint') return integerText(value);
+  if (typeof value === 'bigint') return integerText(value, charge);
   if (typeof value === 'number') return floatText(value);
   if (typeof value === 'string') {
     charge(value.length);
@@ -73,7 +74,7 @@ export function repr(value: Value, charge: Charge): string {
     case 'view':
       return `${value.form}([${inner(value.items)}])`;
     case 'range':
-      return `range(${value.start}, ${value.stop}${value.step === 1n ? '' : `, ${value.step}`})`;
+      return `range(${[value.start, value.stop, ...(value.step === 1n ? [] : [value.step])].map((end) => integerText(end, charge)).join(', ')})`;
     case 'undefined':
       return 'Undefined';
     case 'markup':
@@ -86,8 +87,10 @@ export function repr(value: Value, charge: Charge): string {
 }
 
 // Python refuses to print more than 4300 digits (sys.set_int_max_str_digits).
-function integerText(value: bigint): string {
+function integerText(value: bigint, charge: Charge): string {
   if (value >= 1n << 14300n || value <= -(1n << 14300n)) halt('template_budget', 'an integer is too long to print');
+  const steps = integerSteps(value);
+  if (steps > 0) charge(0, steps);
   return String(value);
 }
 

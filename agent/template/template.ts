@@ -75,7 +75,7 @@ export function renderTemplate(template: Template, scope: Scope, budget: Partial
 // Own properties only: `constructor` and `__proto__` are names like any other. A value is converted at its first use.
 function lookupIn(scope: Scope, work: Work): (name: string) => Value | undefined {
   const known = new Map<string, Value>();
-  const convert = (json: Json): Value => fromJson(json, (steps) => work.step(steps));
+  const convert = (json: Json): Value => fromJson(json, work);
   const find = (name: string): Value | undefined => {
     if (Object.hasOwn(scope.row, name)) return convert(scope.row[name] ?? null);
     if (name === 'row') return convert(scope.row);

@@ -2,6 +2,7 @@
 // Nothing in this union is a function or carries a prototype that a template could reach.
 import { type ErrorCode, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { isRawNumber, type Json } from '../../protocol/json.ts';
+import { digitSteps, integerSteps, type Meter } from './integer-cost.ts';
 
 /** Ends a compilation or a rendering early; it never leaves compileTemplate and renderTemplate, which turn it into its refusal. */
 export class Halt extends Error {
@@ -104,27 +105,42 @@ export function need<T extends Value>(value: T): Exclude<T, UndefinedValue> {
   return value as Exclude<T, UndefinedValue>;
 }
 
-/** The key under which equal values meet in a dict or a set: 1, 1.0 and True are one key, as in Python. */
-export function keyOf(value: Value): string {
+// Texts and tuples pay for their characters again in every tuple around them, where they are copied.
+function textKey(text: string, meter: Meter): string {
+  meter.step(text.length / 64);
+  return text;
+}
+
+/**
+ * The key under which equal values meet in a dict or a set: 1, 1.0 and True are one key, as in Python.
+ * A tuple that is shared is small in memory and endless when written out, so every part is paid for before it is written.
+ */
+export function keyOf(value: Value, meter: Meter): string {
   const known = need(value);
   if (known === null) return 'none';
-  if (typeof known === 'string') return `s${known}`;
+  if (typeof known === 'string') return textKey(`s${known}`, meter);
   if (typeof known === 'boolean') return known ? 'n1' : 'n0';
-  if (typeof known === 'bigint') return `n${known}`;
+  if (typeof known === 'bigint') {
+    meter.step(integerSteps(known));
+    return `n${known}`;
+  }
   if (typeof known === 'number') return Number.isInteger(known) ? `n${BigInt(known)}` : `f${known}`;
-  if (known.kind === 'markup') return `s${known.text}`;
-  if (known.kind === 'tuple')
-    return `t${known.items
-      .map(keyOf)
-      .map((key) => `${key.length}:${key}`)
-      .join('')}`;
+  if (known.kind === 'markup') return textKey(`s${known.text}`, meter);
+  if (known.kind === 'tuple') {
+    meter.step(known.items.length);
+    const parts = known.items.map((item) => keyOf(item, meter));
+    return textKey(`t${parts.map((key) => `${key.length}:${key}`).join('')}`, meter);
+  }
   return fail(`unhashable type: '${typeName(known)}'`);
 }
 
-export function dict(pairs: Iterable<readonly [Value, Value]>): DictValue {
+/** For keys that the agent itself names. */
+export const unpaid: Meter = { step: () => undefined };
+
+export function dict(pairs: Iterable<readonly [Value, Value]>, meter: Meter): DictValue {
   const entries = new Map<string, readonly [Value, Value]>();
   for (const [key, value] of pairs) {
-    const id = keyOf(key);
+    const id = keyOf(key, meter);
     entries.set(id, [entries.get(id)?.[0] ?? key, value]);
   }
   return { kind: 'dict', entries };
@@ -134,23 +150,27 @@ const maxJsonDepth = 100;
 const maxIntegerDigits = 4300;
 
 /** A number's JSON source as Python's json module reads it: a fraction or an exponent makes a float. */
-function numberFromSource(source: string): bigint | number {
+function numberFromSource(source: string, meter: Meter): bigint | number {
   if (/[.eE]/.test(source)) return Number(source);
   if (source.length > maxIntegerDigits) halt('template_budget', `an integer has more than ${maxIntegerDigits} digits`);
+  meter.step(digitSteps(source.length));
   return BigInt(source);
 }
 
-/** A row's value as a template value; `charge` is called once for each member. */
-export function fromJson(json: Json, charge: (steps: number) => void, depth = 0): Value {
+/** A row's value as a template value; each member is a step. */
+export function fromJson(json: Json, meter: Meter, depth = 0): Value {
   if (depth > maxJsonDepth) halt('template_budget', `a value of the row is nested deeper than ${maxJsonDepth}`);
   if (json === null || typeof json === 'boolean' || typeof json === 'string') return json;
-  if (typeof json === 'number') return numberFromSource(String(json));
-  if (isRawNumber(json)) return numberFromSource(json.rawJSON);
+  if (typeof json === 'number') return numberFromSource(String(json), meter);
+  if (isRawNumber(json)) return numberFromSource(json.rawJSON, meter);
   if (Array.isArray(json)) {
-    charge(json.length);
-    return list(json.map((item) => fromJson(item, charge, depth + 1)));
+    meter.step(json.length);
+    return list(json.map((item) => fromJson(item, meter, depth + 1)));
   }
   const names = Object.keys(json);
-  charge(names.length);
-  return dict(names.map((name) => [name, fromJson(json[name] ?? null, charge, depth + 1)] as const));
+  meter.step(names.length);
+  return dict(
+    names.map((name) => [name, fromJson(json[name] ?? null, meter, depth + 1)] as const),
+    meter,
+  );
 }

@@ -38,12 +38,12 @@ export class Work {
   }
 
   /** A function that pays for a text made piece by piece. */
-  growing(): (chars: number) => void {
+  growing(): (chars: number, steps?: number) => void {
     let total = 0;
-    return (chars) => {
+    return (chars, steps = 0) => {
       total += chars;
       if (total > this.#budget.maxValueChars) this.chars(total);
-      this.step(1 + chars / charsPerStep);
+      this.step(1 + chars / charsPerStep + steps);
     };
   }
 

@@ -43,7 +43,16 @@ class HastyClock implements Clock {
 
 function silentSocket(handlers: LinkHandlers): LinkSocket {
   const gone = (): void => handlers.closed(1006, '');
-  return { send: () => undefined, ping: () => undefined, bufferedBytes: 0, close: gone, terminate: gone };
+  const nothing = (): void => undefined;
+  return {
+    send: nothing,
+    ping: nothing,
+    pause: nothing,
+    resume: nothing,
+    bufferedBytes: 0,
+    close: gone,
+    terminate: gone,
+  };
 }
 
 describe('a link that is silent from its start', () => {

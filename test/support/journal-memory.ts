@@ -124,7 +124,7 @@ class MemoryJournal implements Journal {
           purged.entries += 1;
         }
         const { state, forgetAt } = job.stored;
-        const over = (state.phase === 'closed' || state.phase === 'rejected') && forgetAt <= nowMs;
+        const over = ['closed', 'rejected', 'quarantined'].includes(state.phase) && forgetAt <= nowMs;
         if (!over || [...job.entries.values()].some((entry) => entry.keepUntil !== null)) continue;
         purged.entries += job.entries.size;
         purged.jobs += 1;

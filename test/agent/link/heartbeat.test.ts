@@ -10,6 +10,8 @@ function beating(onPing: (heartbeat: Heartbeat, pings: number) => void = () => u
   const socket: LinkSocket = {
     bufferedBytes: 0,
     send: () => undefined,
+    pause: () => undefined,
+    resume: () => undefined,
     close: () => undefined,
     terminate: () => undefined,
     ping: () => onPing(heartbeat, (pings += 1)),

@@ -19,6 +19,10 @@ class PlayedSocket implements LinkSocket {
     this.handlers = handlers;
   }
 
+  pause(): void {}
+
+  resume(): void {}
+
   send(text: string): void {
     this.sent.push(text);
   }
