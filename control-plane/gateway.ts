@@ -121,7 +121,7 @@ export class Gateway {
         refuse('agent_revoked', 'an operator revoked this agent; pair it again to use it'),
         agent.id,
       );
-    const session = { agent: agent.id, keyId, counter: claims.session, nowMs: now() };
+    const session = { agent: agent.id, keyId, counter: claims.session, iat: claims.iat, nowMs: now() };
     if (await admit(store.db, session)) return { agent: agent.id, keyId, key, counter: claims.session };
     const fresh = await agentByKey(store.db, keyId);
     if (fresh === null || fresh.revoked_at !== null)
@@ -129,7 +129,14 @@ export class Gateway {
         refuse('agent_revoked', 'an operator revoked this agent; pair it again to use it'),
         agent.id,
       );
-    await markConflict(store.db, agent.id, keyId, claims.session);
+    if (!(await markConflict(store.db, session)))
+      return this.#refused(
+        refuse(
+          'session_counter_reused',
+          `this session token (counter ${claims.session}) was used before or is not newer than one that was; dial with a new one`,
+        ),
+        agent.id,
+      );
     emit('agent.conflict', { agent: agent.id, session: claims.session });
     return this.#refused(
       refuse(

@@ -87,6 +87,8 @@ async function readRequest(lines: LineReader): Promise<(JobRequest & { agent: Ag
   const value = readObject(line.text);
   if (value === null)
     return refuse('request_invalid', 'line 1: expected the job as a JSON object without duplicate keys');
+  if (hidesMember(line.text))
+    return refuse('request_invalid', 'line 1: expected no member named __proto__, found one; give it another name');
   const lossy = lossyInput(line.text);
   if (lossy !== null)
     return refuse('request_invalid', `inputs.${lossy}: this number would change on its way; give it as text`);
@@ -105,6 +107,16 @@ function lossyInput(text: string): string | null {
   const { inputs } = value;
   if (typeof inputs !== 'object' || inputs === null || isRawNumber(inputs)) return null;
   return Object.entries(inputs).find(([, input]) => isRawNumber(input))?.[0] ?? null;
+}
+
+/** The schema drops a member of this name in silence: the job would run without an input that its author gave. */
+function hidesMember(text: string): boolean {
+  let hidden = false;
+  JSON.parse(text, (key, value: unknown) => {
+    hidden ||= key === '__proto__';
+    return value;
+  });
+  return hidden;
 }
 
 function readObject(text: string): object | null {
@@ -145,7 +157,9 @@ async function storeRows(store: Store, job: JobId, lines: LineReader): Promise<n
       );
     if (total === limits.jobRows)
       return refuse('request_invalid', `line ${line.number}: a job has at most ${limits.jobRows} rows; make several`);
-    if (rows.length === limits.chunkRows || bytes + line.bytes + 1 > limits.chunkBytes) await flush();
+    // The largest row fills a chunk alone. An empty chunk would never be stored, and its number would be missing.
+    const full = rows.length === limits.chunkRows || bytes + line.bytes + 1 > limits.chunkBytes;
+    if (full && rows.length > 0) await flush();
     rows.push(line.text);
     bytes += line.bytes + 1;
     total += 1;

@@ -4,6 +4,7 @@ import { type ControlPlaneJob, onResults } from '../protocol/control-plane-job.t
 import { chainAll } from '../protocol/digest-chain.ts';
 import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts';
 import type { JobId } from '../protocol/ids.ts';
+import { jsonFault } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
 import { entrySchema, isRowEnd } from '../protocol/result-envelope.ts';
 import { nodeHashing } from './hashing-node.ts';
@@ -26,6 +27,8 @@ interface EntryFacts {
 
 /** Room around an envelope for its row and item numbers. */
 const entryOverheadBytes = 128;
+/** A row's values come back inside an envelope, a few levels further down. Deeper entries would be stored and then read by nobody. */
+const entryDepth = limits.jsonDepth + 8;
 const failedOutcomes: ReadonlySet<string> = new Set(['failed', 'refused', 'unknown']);
 
 /** Stores the frames in order, up to the first that breaks the link. One outcome for each frame that was looked at. */
@@ -116,7 +119,7 @@ async function saveCounts(
   return { ...job, ...counts, phase: next.phase, stored: next.stored, head: next.head };
 }
 
-/** Null when the frame's body is over a limit or a line is no entry. A carriage return would end a line for readers of an event stream. */
+/** Null when the frame's body is over a limit or a line is no entry, or one that readers would not take. A carriage return would end a line for readers of an event stream. */
 function readEntries(lines: readonly string[]): EntryFacts[] | null {
   if (lines.length === 0 || lines.length > limits.resultsEntries) return null;
   const facts: EntryFacts[] = [];
@@ -131,6 +134,8 @@ function readEntries(lines: readonly string[]): EntryFacts[] | null {
 }
 
 function parsed(line: string): unknown {
+  // On the text: parsing forgets the first of two equal keys, and what was nested in it.
+  if (jsonFault(line, entryDepth) !== null) return undefined;
   try {
     return JSON.parse(line);
   } catch {

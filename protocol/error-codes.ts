@@ -101,6 +101,7 @@ export const errorCodes = {
   not_found: row('There is no such thing.', 'job_author'),
   idempotency_conflict: row('The Idempotency-Key was used with another body.', 'job_author'),
   request_invalid: row('The request does not match the API description.', 'job_author'),
+  too_many_requests: row('Too many answers to this caller are still being sent.', 'job_author', true),
   internal: row('A fault in this program; its log has more.', 'control_plane', true),
 } as const satisfies Record<string, ErrorRow>;
 

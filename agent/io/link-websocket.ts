@@ -12,9 +12,6 @@ const lastWordMs = 3_000;
 const maxAnswerBytes = 8 * 1024;
 
 /** `url` is the control plane's base address; the socket's own is derived from it. */
-/** An option of ws that its types do not name yet. */
-const lastWord = { closeTimeout: lastWordMs };
-
 export function websocketTransport(url: string, outbound: Outbound): Transport {
   const address = new URL('agent/v1/socket', url.endsWith('/') ? url : `${url}/`);
   address.protocol = address.protocol === 'http:' ? 'ws:' : 'wss:';

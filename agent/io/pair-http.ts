@@ -28,12 +28,21 @@ export async function askToPair(url: string, body: PairRequest, outbound: Outbou
       `expected a pairing answer, found status ${status}; is ${url} the control plane?`,
     );
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'no answer in time';
     return refuse(
       'pairing_unreachable',
-      `${address.origin} could not be reached (${code}); check address, proxy and CA`,
+      `${address.origin} could not be reached (${reasonOf(error)}); check address, proxy and CA`,
     );
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof TooLarge) return error.message;
+  if (error instanceof Error && error.name === 'AbortError') return 'no answer in time';
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}
+
+class TooLarge extends Error {
+  override readonly message = 'the answer is too large to be one';
 }
 
 function parse(text: string): unknown {
@@ -59,7 +68,7 @@ async function post(address: URL, body: string, outbound: Outbound): Promise<{ s
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {
           text += chunk;
-          if (text.length > maxAnswerBytes) request.destroy(new Error('the answer is too large'));
+          if (text.length > maxAnswerBytes) request.destroy(new TooLarge());
         });
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
         response.on('error', reject);

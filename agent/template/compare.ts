@@ -44,7 +44,10 @@ export function equal(left: Value, right: Value, work: Work): boolean {
       ? x === y
       : !(x < y) && !(x > y) && !Number.isNaN(Number(x)) && !Number.isNaN(Number(y));
   const [s, t] = [textOf(a), textOf(b)];
-  if (s !== null && t !== null) return s === t;
+  if (s !== null && t !== null) {
+    if (s.length === t.length) work.step(s.length / 64);
+    return s === t;
+  }
   if (!isObject(a) || !isObject(b)) return a === b;
   if (a === b) return true;
   if ((a.kind === 'list' && b.kind === 'list') || (a.kind === 'tuple' && b.kind === 'tuple'))
@@ -71,7 +74,10 @@ export function order(left: Value, right: Value, work: Work): number {
   if (x !== null && y !== null)
     return x < y ? -1 : x > y ? 1 : Number.isNaN(Number(x)) || Number.isNaN(Number(y)) ? Number.NaN : 0;
   const [s, t] = [textOf(a), textOf(b)];
-  if (s !== null && t !== null) return compareText(s, t);
+  if (s !== null && t !== null) {
+    work.step((s.length + t.length) / 64);
+    return compareText(s, t);
+  }
   if (isObject(a) && isObject(b) && a.kind === b.kind && (a.kind === 'list' || a.kind === 'tuple')) {
     const others = (b as typeof a).items;
     for (const [index, item] of a.items.entries()) {

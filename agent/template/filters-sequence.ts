@@ -38,6 +38,7 @@ export function size(value: Value, work: Work): bigint {
     if (known.kind === 'range') {
       const span = known.step > 0n ? known.stop - known.start : known.start - known.stop;
       const step = known.step > 0n ? known.step : -known.step;
+      work.step(integerSteps(span));
       return span <= 0n ? 0n : (span + step - 1n) / step;
     }
     if (known.kind === 'list' || known.kind === 'tuple' || known.kind === 'view') return BigInt(known.items.length);
@@ -45,14 +46,17 @@ export function size(value: Value, work: Work): bigint {
   return fail(`object of type '${typeName(known)}' has no len()`);
 }
 
-const folded = (value: Value, caseSensitive: boolean): Value =>
-  !caseSensitive && typeof value === 'string' ? value.toLowerCase() : value;
+function folded(value: Value, caseSensitive: boolean, work: Work): Value {
+  if (caseSensitive || typeof value !== 'string') return value;
+  work.chars(value.length);
+  return value.toLowerCase();
+}
 
 type Key = (value: Value) => Value;
 
 function keyBy(attribute: Value, caseSensitive: boolean, work: Work): Key {
   const parts = path(attribute);
-  return (value) => folded(follow(value, parts, work), caseSensitive);
+  return (value) => folded(follow(value, parts, work), caseSensitive, work);
 }
 
 function keysBy(attribute: Value, caseSensitive: boolean, work: Work): Key {

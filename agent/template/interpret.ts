@@ -9,7 +9,7 @@ import { methodOf } from './methods.ts';
 import { asNumber } from './numbers.ts';
 import { operate, signed } from './operators.ts';
 import type { Arguments, Block, CompareOperator, Expression, Statement, Targets } from './tree.ts';
-import { dict, fail, halt, list, missing, need, tuple, type Value, typeName } from './value.ts';
+import { dict, fail, halt, list, missing, need, tuple, type Value, typeName, unpaid } from './value.ts';
 import type { Work } from './work.ts';
 
 /** Finds a free name of the template; undefined when there is none. */

@@ -27,8 +27,11 @@ const kindIs =
   (value) =>
     kinds.includes(typeName(value));
 
-const letters = (value: Value, wanted: RegExp, unwanted: RegExp, text: string): boolean =>
-  need(value) !== undefined && wanted.test(text) && !unwanted.test(text);
+function letters(value: Value, wanted: RegExp, unwanted: RegExp, work: Work): boolean {
+  const text = work.text(need(value));
+  work.chars(text.length);
+  return wanted.test(text) && !unwanted.test(text);
+}
 const upperCase = /\p{Uppercase}/u;
 const lowerCase = /\p{Lowercase}/u;
 
@@ -60,8 +63,8 @@ export const isTests: ReadonlyMap<string, Callable<boolean>> = table<boolean>({
   odd: ['', 0, (value, _args, { work }) => hasRemainder(value, 2n, 1n, work)],
   even: ['', 0, (value, _args, { work }) => hasRemainder(value, 2n, 0n, work)],
   divisibleby: ['num', 1, (value, [by], { work }) => hasRemainder(value, by ?? null, 0n, work)],
-  lower: ['', 0, (value, _args, { work }) => letters(value, lowerCase, upperCase, work.text(value))],
-  upper: ['', 0, (value, _args, { work }) => letters(value, upperCase, lowerCase, work.text(value))],
+  lower: ['', 0, (value, _args, { work }) => letters(value, lowerCase, upperCase, work)],
+  upper: ['', 0, (value, _args, { work }) => letters(value, upperCase, lowerCase, work)],
   in: ['seq', 1, (value, [container], { work }) => contains(value, container ?? null, work)],
   sameas: ['other', 1, (value, [other]) => same(value, other ?? null)],
   '==': ['other', 1, equals],

@@ -10,6 +10,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   pairing_code_invalid: 403,
   pairing_code_used: 409,
   row_too_large: 413,
+  too_many_requests: 429,
   internal: 500,
 };
 

@@ -1,5 +1,5 @@
 // Jobs: create from a stream of rows, look, cancel, and read results as JSON Lines or Server-Sent Events.
-import { Readable } from 'node:stream';
+import { Readable, finished } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { isRefusal, refuse } from '../../protocol/error-codes.ts';
 import { cancelJob } from '../cancel-job.ts';
@@ -8,6 +8,7 @@ import { jobView } from '../job-view.ts';
 import { type ResultItem, streamResults } from '../result-stream.ts';
 import { type JobFilter, type JobRow, jobById, listJobs } from '../store/jobs.ts';
 import type { ApiDeps } from './api-deps.ts';
+import { OpenStreams, streamLimits } from './open-streams.ts';
 import { type ApiRoute, type Call, type Result, defineRoute } from './route.ts';
 import {
   type JobQuery,
@@ -145,6 +146,7 @@ function viewed(deps: ApiDeps, job: JobRow | null): Result {
 }
 
 function results(deps: ApiDeps): ApiRoute {
+  const open = new OpenStreams(streamLimits);
   return defineRoute({
     method: 'GET',
     path: '/api/v1/jobs/:id/results',
@@ -157,7 +159,12 @@ function results(deps: ApiDeps): ApiRoute {
     answers: [{ status: 200, description: 'The entries.', contentTypes: [jsonLines, eventStream] }],
     async handle(call) {
       const job = await jobById(deps.store.db, call.params.id);
-      return job === null ? noJob : sendResults(deps, job, call);
+      if (job === null) return noJob;
+      const release = open.take(call.token?.id ?? '');
+      if (isRefusal(release)) return release;
+      // Also calls back when the caller has gone already; a listener for `close` would then wait for ever.
+      finished(call.reply.raw, release);
+      return sendResults(deps, job, call);
     },
   });
 }
@@ -171,8 +178,15 @@ async function sendResults(
   const last = Number(request.headers['last-event-id']);
   const after = events && Number.isSafeInteger(last) && last > query.after ? last : query.after;
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  const signal = AbortSignal.any([gone.signal, deps.stopping]);
+  const end = (): void => gone.abort();
+  // Not AbortSignal.any: a signal that lives as long as the server would keep a reference to every stream there ever was.
+  deps.stopping.addEventListener('abort', end, { once: true });
+  finished(reply.raw, () => {
+    deps.stopping.removeEventListener('abort', end);
+    end();
+  });
+  if (deps.stopping.aborted) end();
+  const { signal } = gone;
   const follow = query.follow === 'true';
   const items = streamResults(deps, job.id, { after, follow, keepAliveMs: deps.keepAliveMs, signal });
   const write = events ? asEvent : asLine;

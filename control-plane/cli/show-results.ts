@@ -1,7 +1,8 @@
-// Prints a job's results while they come, with progress and a summary, and gives the exit code: 0 only when no row failed.
+// Prints a job's results while they come, with progress and a summary, and gives the exit code: 0 only when no row failed
+// and every line was understood.
 // `run --follow` and `jobs results` are this.
 import type { ExitCode } from '../../terminal/exit-codes.ts';
-import { type Failure, isFailure, printFailure } from '../../terminal/fail.ts';
+import { type Failure, failure, isFailure, printFailure } from '../../terminal/fail.ts';
 import { type Progress, progressReporter } from '../../terminal/progress.ts';
 import { summaryLine } from '../../terminal/summary.ts';
 import { colourWanted, exitOfStop, type Terminal, writeText } from '../../terminal/terminal.ts';
@@ -59,6 +60,7 @@ class Shown {
   readonly #terminal: Terminal;
   readonly #parts: Parts;
   #sequence: number;
+  #notUnderstood = 0;
 
   constructor(terminal: Terminal, parts: Parts) {
     this.#terminal = terminal;
@@ -70,7 +72,8 @@ class Shown {
     try {
       const ended = await this.#follow(client);
       await this.#finish();
-      return isFailure(ended) ? await printFailure(this.#terminal, ended) : await this.#verdict(ended);
+      const verdict = isFailure(ended) ? await printFailure(this.#terminal, ended) : await this.#verdict(ended);
+      return this.#notUnderstood === 0 || isFailure(ended) ? verdict : await this.#incomplete();
     } catch (error) {
       if (!this.#terminal.signal.aborted) throw error;
       await this.#finish();
@@ -85,8 +88,10 @@ class Shown {
     for await (const event of followResults(client, options.job, { ...options, random: Math.random, signal })) {
       switch (event.kind) {
         case 'line':
-          if (!(await writer.write(event.text)))
+          if (!(await writer.write(event.text))) {
+            this.#notUnderstood += 1;
             await this.#note(`line ${event.sequence} is not understood; it is left out`);
+          }
           this.#sequence = event.sequence;
           looking.redraw();
           signal.throwIfAborted();
@@ -123,6 +128,13 @@ class Shown {
     }
     await this.#note(`the job is ${view.status}: ${view.rows.ended} of ${view.rows.total} rows ended`);
     return view.rows.failed === 0 && tally.notSucceeded === 0 ? 'ok' : 'row_failed';
+  }
+
+  /** What was printed is not all there is, so neither 0 nor "a row failed" would be true. */
+  #incomplete(): Promise<ExitCode> {
+    const detail = `${this.#notUnderstood} of the lines up to ${this.#sequence} were not understood and are left out`;
+    const help = 'use the version of this command that belongs to the control plane';
+    return printFailure(this.#terminal, failure('internal', 'internal', detail, help));
   }
 
   #howToGoOn(): string {

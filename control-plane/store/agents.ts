@@ -1,11 +1,11 @@
 // Queries about agents. The session counter is the fence: it only changes by the conditional updates of this file.
-import type { Selectable } from 'kysely';
+import type { ExpressionBuilder, Selectable } from 'kysely';
 import { speaks } from '../../protocol/session.ts';
 import { type AgentId, type KeyId, agentIdSchema } from '../../protocol/ids.ts';
 import { type PublicKey, publicKeySchema } from '../../protocol/jws.ts';
 import type { ConnectionView } from '../../protocol/frames-to-control-plane.ts';
 import type { Queries } from './store.ts';
-import type { AgentsTable } from './tables.ts';
+import type { AgentsTable, Tables } from './tables.ts';
 
 export type AgentRow = Selectable<AgentsTable>;
 
@@ -37,6 +37,9 @@ export async function insertAgent(db: Queries, id: AgentId, nowMs: number): Prom
       last_seen_at: null,
       session_counter: 0,
       conflict_counter: null,
+      session_iat: 0,
+      fence_counter: 0,
+      fence_iat: 0,
       version: null,
       connections: '[]',
     })
@@ -46,46 +49,73 @@ export async function insertAgent(db: Queries, id: AgentId, nowMs: number): Prom
   return made !== undefined;
 }
 
+export interface PresentedSession {
+  readonly agent: AgentId;
+  readonly keyId: KeyId;
+  readonly counter: number;
+  /** When its token was issued, in seconds of the host's clock. */
+  readonly iat: number;
+  readonly nowMs: number;
+}
+
 /**
- * Takes a session if, in this one statement, its counter is larger than the stored one, its key is the agent's and the agent is not revoked.
- * The condition is `admitSession` of the protocol, said to the database.
+ * Takes a session if, in this one statement, its counter is larger than the stored one, its key is the agent's, the agent is not revoked, and the
+ * token is none that was shown before a conflict was cleared. The condition on the counter is `admitSession` of the protocol, said to the database.
  */
-export async function admit(
-  db: Queries,
-  session: { agent: AgentId; keyId: KeyId; counter: number; nowMs: number },
-): Promise<boolean> {
+export async function admit(db: Queries, session: PresentedSession): Promise<boolean> {
   const admitted = await db
     .updateTable('agents')
-    .set({ session_counter: session.counter, last_seen_at: session.nowMs })
+    .set((set) => ({
+      session_counter: session.counter,
+      last_seen_at: session.nowMs,
+      session_iat: newest(set, session.iat),
+    }))
     .where('id', '=', session.agent)
     .where('key_id', '=', session.keyId)
     .where('session_counter', '<', session.counter)
+    .where((where) => where.or([where('fence_counter', '<', session.counter), where('fence_iat', '<', session.iat)]))
     .where('revoked_at', 'is', null)
     .returning('id')
     .executeTakeFirst();
   return admitted !== undefined;
 }
 
-/** Marks a cloned or rolled-back identity. Only while the counter still is not larger: a later session may have come meanwhile. */
-export async function markConflict(db: Queries, agent: AgentId, keyId: KeyId, counter: number): Promise<void> {
-  await db
+/**
+ * Marks a cloned or rolled-back identity, and says whether it did. Only while the counter still is not larger (a later session may have come
+ * meanwhile), and only for a token that was issued after every one that counted: who shows an older one again has seen a token, not the key.
+ */
+export async function markConflict(db: Queries, { agent, keyId, counter, iat }: PresentedSession): Promise<boolean> {
+  const marked = await db
     .updateTable('agents')
-    .set({ conflict_counter: counter })
+    .set({ conflict_counter: counter, session_iat: iat })
     .where('id', '=', agent)
     .where('key_id', '=', keyId)
     .where('session_counter', '>=', counter)
-    .execute();
+    .where('session_iat', '<', iat)
+    .returning('id')
+    .executeTakeFirst();
+  return marked !== undefined;
+}
+
+function newest(set: ExpressionBuilder<Tables, 'agents'>, iat: number) {
+  return set.case().when('session_iat', '<', iat).then(iat).else(set.ref('session_iat')).end();
 }
 
 /**
  * The operator found the identity good. The counter goes back to just under the refused one, so that the host it came from is taken again
- * (its counter or a larger one, once); a clone that goes on beside it makes the next conflict.
+ * (its counter or a larger one, once); a clone that goes on beside it makes the next conflict. Tokens that were shown until now stay dead: all of
+ * them have a counter up to `fence_counter`, and none is newer than `session_iat`. The host's own clock decides, so one that is behind is not shut out.
  */
 export async function clearConflict(db: Queries, agent: AgentRow): Promise<void> {
   if (agent.conflict_counter === null) return;
   await db
     .updateTable('agents')
-    .set({ conflict_counter: null, session_counter: Math.min(agent.session_counter, agent.conflict_counter - 1) })
+    .set({
+      conflict_counter: null,
+      session_counter: Math.min(agent.session_counter, agent.conflict_counter - 1),
+      fence_counter: Math.max(agent.fence_counter, agent.session_counter),
+      fence_iat: agent.session_iat,
+    })
     .where('id', '=', agent.id)
     .execute();
 }
@@ -141,7 +171,8 @@ export async function savePairing(
   agent: AgentRow,
   pairing: { keyId: KeyId; key: PublicKey; nowMs: number },
 ): Promise<void> {
-  const fresh = agent.key_id === pairing.keyId ? {} : { session_counter: 0, conflict_counter: null };
+  const none = { session_counter: 0, conflict_counter: null, session_iat: 0, fence_counter: 0, fence_iat: 0 };
+  const fresh = agent.key_id === pairing.keyId ? {} : none;
   await tx
     .updateTable('agents')
     .set({

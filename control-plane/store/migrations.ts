@@ -6,7 +6,7 @@ import type { Migration } from 'kysely/migration';
 export type BytesType = 'blob' | 'bytea';
 
 export function migrations(bytes: BytesType): Record<string, Migration> {
-  return { '0001-first': { up: (db) => first(db, bytes) } };
+  return { '0001-first': { up: (db) => first(db, bytes) }, '0002-session-iat': { up: sessionIat } };
 }
 
 async function first(db: Kysely<unknown>, bytes: BytesType): Promise<void> {
@@ -37,6 +37,16 @@ async function first(db: Kysely<unknown>, bytes: BytesType): Promise<void> {
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('idempotency_key', ['sub', 'key'])
     .execute();
+}
+
+/** Zero for agents that are there: their first new session sets it. */
+async function sessionIat(db: Kysely<unknown>): Promise<void> {
+  // One column a statement: SQLite adds no two at once.
+  for (const name of ['session_iat', 'fence_counter', 'fence_iat'])
+    await db.schema
+      .alterTable('agents')
+      .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))
+      .execute();
 }
 
 async function agentTables(db: Kysely<unknown>, bytes: BytesType): Promise<void> {

@@ -20,6 +20,11 @@ export interface AgentsTable {
   session_counter: number;
   /** The refused counter of a cloned or rolled-back identity; nothing is dispatched while it is set. */
   conflict_counter: number | null;
+  /** `iat` of the newest session token that was admitted or made a conflict: a token that is not newer says nothing new. */
+  session_iat: number;
+  /** Set when a conflict is cleared: up to this counter only tokens issued after `fence_iat` are taken, the others were shown before. */
+  fence_counter: number;
+  fence_iat: number;
   version: string | null;
   /** What the last hello offered, as JSON. */
   connections: string;
