@@ -15,7 +15,8 @@ export interface XmlFault {
   readonly detail: string;
 }
 
-export const xmlLimits = { depth: 64, bytes: 64 * 1024 * 1024 } as const;
+/** Well above the largest page of IAM; what is above it would cost gigabytes as objects. `parts`: elements, attributes and other markup. */
+export const xmlLimits = { depth: 64, bytes: 8 * 1024 * 1024, parts: 200_000 } as const;
 
 interface Open {
   readonly name: string;
@@ -34,6 +35,8 @@ const endNamePattern = /\s*>/y;
 // oxlint-disable-next-line no-control-regex
 const illegalCharacter = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udfff]/u;
 
+/** '#x', up to eight digits and the semicolon; more leading zeros than that are refused as well. */
+const maxReferenceChars = 12;
 const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 function reference(body: string): string {
@@ -49,17 +52,26 @@ function reference(body: string): string {
   return text;
 }
 
+// One search for each reference: an ampersand whose semicolon is missing ends the reading at once.
 function decodeText(raw: string): string {
-  if (!raw.includes('&')) return raw;
-  return raw.replaceAll(/&([^;&]*)(;?)/g, (_all, body: string, end: string) => {
-    if (end === '') throw new Fault('an ampersand that starts no reference');
-    return reference(body);
-  });
+  let at = raw.indexOf('&');
+  if (at === -1) return raw;
+  const pieces: string[] = [];
+  let from = 0;
+  for (; at !== -1; at = raw.indexOf('&', from)) {
+    // The longest reference that can be meant has 11 characters, so no search goes further.
+    const found = /[&;]/.exec(raw.slice(at + 1, at + 1 + maxReferenceChars));
+    if (found === null || found[0] === '&') throw new Fault('an ampersand that starts no reference');
+    pieces.push(raw.slice(from, at), reference(raw.slice(at + 1, at + 1 + found.index)));
+    from = at + 1 + found.index + 1;
+  }
+  return pieces.join('') + raw.slice(from);
 }
 
 class Reader {
   readonly #source: string;
   #at = 0;
+  #parts = 0;
   readonly #open: Open[] = [];
   #root: XmlElement | null = null;
 
@@ -98,7 +110,13 @@ class Reader {
     else decodeText(raw);
   }
 
+  #part(): void {
+    this.#parts += 1;
+    if (this.#parts > xmlLimits.parts) throw new Fault(`more than ${xmlLimits.parts} elements`);
+  }
+
   #markup(): void {
+    this.#part();
     const rest = this.#source;
     if (rest.startsWith('<!--', this.#at)) {
       // Two hyphens end a comment, so the first two must be followed by its last character.
@@ -150,6 +168,7 @@ class Reader {
       const [, name = '', value = ''] = match;
       if (seen.has(name)) throw new Fault('an attribute twice');
       seen.add(name);
+      this.#part();
       decodeText(value);
     }
     const close = this.#match(closePattern);

@@ -23,7 +23,7 @@ export interface IamCallerOptions {
 }
 
 const defaultTimeouts: Timeouts = { connectMs: 10_000, answerMs: 60_000 };
-const maxAnswerBytes = 32 * 1024 * 1024;
+const maxAnswerBytes = 8 * 1024 * 1024;
 
 /** The connection's sockets, keys and sessions. */
 interface Line {

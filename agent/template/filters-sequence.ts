@@ -2,6 +2,7 @@
 import type { Callable, Engine, Given } from './callable.ts';
 import { codePoints, lengthOf } from './code-points.ts';
 import { order, textOf, truthy } from './compare.ts';
+import { integerSteps } from './integer-cost.ts';
 import { follow, path } from './members.ts';
 import { add } from './operators.ts';
 import {
@@ -220,7 +221,7 @@ function dictSort(value: Value, caseSensitive: boolean, by: Value, backwards: bo
   work.step(items.length);
   const at = by === 'key' ? 0 : 1;
   const key: Key = (pair) =>
-    folded(isObject(pair) && pair.kind === 'tuple' ? (pair.items[at] ?? null) : null, caseSensitive);
+    folded(isObject(pair) && pair.kind === 'tuple' ? (pair.items[at] ?? null) : null, caseSensitive, work);
   return list(sorted(items, key, backwards, work));
 }
 

@@ -192,12 +192,20 @@ export const textFilters: Rows = {
       return toInteger(value, fallback, typeof value === 'string' ? wholeNumber(base, 'base') : 10, work);
     },
   ],
-  float: ['default', 0, (value, [fallback = 0], { work }) => {
-    if (typeof value === 'string') work.chars(value.length);
-    return toFloatValue(value, fallback);
-  }],
+  float: [
+    'default',
+    0,
+    (value, [fallback = 0], { work }) => {
+      if (typeof value === 'string') work.chars(value.length);
+      return toFloatValue(value, fallback);
+    },
+  ],
   abs: ['', 0, (value) => absolute(value)],
-  round: ['precision method', 0, (value, [precision = 0n, method = 'common'], { work }) => round(value, precision, method, work)],
+  round: [
+    'precision method',
+    0,
+    (value, [precision = 0n, method = 'common'], { work }) => round(value, precision, method, work),
+  ],
   center: [
     'width',
     0,

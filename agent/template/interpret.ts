@@ -278,11 +278,14 @@ function loopValue(index: number, length: number): Value {
     revindex0: length - index - 1,
     length,
   };
-  return dict([
-    ...Object.entries(numbers).map(([name, value]) => [name, BigInt(value)] as const),
-    ['first', index === 0],
-    ['last', index === length - 1],
-  ], unpaid);
+  return dict(
+    [
+      ...Object.entries(numbers).map(([name, value]) => [name, BigInt(value)] as const),
+      ['first', index === 0],
+      ['last', index === length - 1],
+    ],
+    unpaid,
+  );
 }
 
 /** Refuses the names that Jinja2 itself defines and this agent does not. */

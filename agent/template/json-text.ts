@@ -28,7 +28,9 @@ function scalar(value: Value, work: Work): string | null {
 
 function keyText(key: Value, work: Work): string {
   if (typeof key === 'string') return jsonString(key);
-  return isObject(key) ? fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`) : `"${scalar(key, work)}"`;
+  return isObject(key)
+    ? fail(`keys must be str, int, float, bool or None, not ${typeName(key)}`)
+    : `"${scalar(key, work)}"`;
 }
 
 function sortedEntries(entries: readonly (readonly [Value, Value])[]): readonly (readonly [Value, Value])[] {

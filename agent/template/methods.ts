@@ -176,7 +176,9 @@ const dictMethods = table<Value>({
     '*key *default',
     1,
     (value, [key = null, fallback = null], { work }) =>
-      isObject(value) && value.kind === 'dict' ? (value.entries.get(keyOf(key, work)) ?? [null, fallback])[1] : fallback,
+      isObject(value) && value.kind === 'dict'
+        ? (value.entries.get(keyOf(key, work)) ?? [null, fallback])[1]
+        : fallback,
   ],
   keys: view('dict_keys', ([key]) => key),
   values: view('dict_values', ([, value]) => value),

@@ -98,13 +98,33 @@ describe('control plane: gateway', () => {
     expect((await fixture.job(job)).status).to.equal('sent');
   });
 
-  it('takes each counter once: a replay is refused, marked, and nothing is dispatched until an operator clears it', async () => {
+  /** As a host that dials `seconds` from now would. */
+  const dialAfter = async (counter: number, seconds: number): Promise<Peer> => {
+    const token = await sessionToken(identity, counter, Date.now() + seconds * 1_000);
+    return new Peer(identity, counter, await dialWith(fixture.url, token));
+  };
+
+  it('refuses a token that is shown again, and holds nothing against the agent whose it is', async () => {
+    const older = await sessionToken(identity, 4, Date.now() - 5_000);
+    await (await dialWith(fixture.url, older)).close();
     const token = await sessionToken(identity, 5);
     const peer = new Peer(identity, 5, await dialWith(fixture.url, token));
     await peer.hello();
-    expect(await refused(dialWith(fixture.url, token))).to.equal('409 session_counter_reused');
-    expect(await refused(fixture.dial(identity, 3))).to.equal('409 session_counter_reused');
+    for (const used of [token, older, token])
+      expect(await refused(dialWith(fixture.url, used))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('online');
+    await fixture.createJob();
+    peer.credit(1, 1);
+    expect((await peer.job()).claims.aud).to.equal('host-1');
+    await peer.close();
+  });
+
+  it('marks a counter that comes in a newer token: nothing is dispatched until an operator clears it', async () => {
+    const peer = await dialAfter(5, 0);
+    await peer.hello();
+    expect(await refused(dialAfter(5, 1))).to.equal('409 session_counter_reused');
     expect(await statusOf(fixture)).to.equal('conflict');
+    expect(await refused(dialAfter(3, 2))).to.equal('409 session_counter_reused');
     await fixture.createJob();
     peer.credit(1, 1);
     await peer.settled();
@@ -128,11 +148,27 @@ describe('control plane: gateway', () => {
 
   it('takes a rolled-back host again after the operator cleared it, once', async () => {
     await (await fixture.dial(identity, 40)).hello();
-    expect(await refused(fixture.dial(identity, 4))).to.equal('409 session_counter_reused');
+    expect(await refused(dialAfter(4, 1))).to.equal('409 session_counter_reused');
     await fixture.json('POST', '/api/v1/agents/host-1/clear');
-    await (await fixture.dial(identity, 4)).hello();
-    expect(await refused(fixture.dial(identity, 4))).to.equal('409 session_counter_reused');
+    await (await dialAfter(4, 2)).hello();
+    expect(await refused(dialAfter(4, 3))).to.equal('409 session_counter_reused');
     expect(await statusOf(fixture)).to.equal('conflict');
+  });
+
+  it('takes no token that was shown before the operator cleared the conflict', async () => {
+    const before = await sessionToken(identity, 40);
+    await (await dialWith(fixture.url, before)).close();
+    const marked = await sessionToken(identity, 4, Date.now() + 1_000);
+    expect(await refused(dialWith(fixture.url, marked))).to.equal('409 session_counter_reused');
+    await fixture.json('POST', '/api/v1/agents/host-1/clear');
+    for (const shown of [before, marked])
+      expect(await refused(dialWith(fixture.url, shown))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('offline');
+    await fixture.restart();
+    expect(await refused(dialWith(fixture.url, marked))).to.equal('409 session_counter_reused');
+    // A counter that nobody has shown yet cannot be a copy of an earlier token, whatever the host's clock says.
+    await (await dialAfter(41, -30)).hello();
+    expect(await statusOf(fixture)).to.equal('online');
   });
 
   it('admits one of several dials with one counter that come at once', async () => {

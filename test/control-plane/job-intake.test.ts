@@ -103,6 +103,16 @@ describe('control plane: job intake', () => {
       [head.replace('"n":1', '"n":12345678901234567890')],
       /^400 request_invalid: inputs\.n/,
     ],
+    [
+      'an input that would be dropped',
+      [head.replace('"n":1', '"__proto__":"x"')],
+      /^400 request_invalid: line 1: expected no member named __proto__/,
+    ],
+    [
+      'an input that would be dropped, spelled otherwise',
+      [head.replace('"n":1', String.raw`"__pr\u006fto__":1`)],
+      /^400 request_invalid: line 1: expected no member named __proto__/,
+    ],
     ['an unknown agent', [JSON.stringify({ ...request, agent: 'none' })], /^404 not_found/],
     ['a row that is no JSON', [head, '{"a":1}', 'x'], /^400 row_malformed: line 3/],
     ['a row that is a list', [head, '[]'], /^400 row_malformed: line 2/],

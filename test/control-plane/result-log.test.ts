@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { chainAll } from '../../protocol/digest-chain.ts';
 import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { limits } from '../../protocol/limits.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
 import type { Identity } from '../support/agent-identity.ts';
 import type { Peer, PeerJob } from '../support/agent-peer.ts';
@@ -67,6 +68,27 @@ describe('control plane: results', () => {
     peer.send(first, [job.lines[0] ?? '', (job.lines[1] ?? '').replace('succeeded', 'failed')]);
     expect(await peer.closed).to.deep.equal({ code: 4004, reason: 'frame_malformed' });
     expect(await read()).to.deep.equal([]);
+  });
+
+  it('stores no entry that its readers would not take: nested too deep, or with a key twice', async () => {
+    const entry = (value: string): string => `{"row":0,"envelope":{"result":${value},"error":null,"has_error":false}}`;
+    const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
+    const send = (line: string): void =>
+      peer.send(
+        {
+          type: 'results',
+          job: job.id,
+          first_sequence: 1,
+          head: chainAll(nodeHashing, job.headAt(0), [line]),
+        },
+        [line],
+      );
+    send(entry(nested(limits.jsonDepth + 8 - 2)));
+    expect((await peer.next('results.ack')).frame.sequence).to.equal(1);
+    send(entry(nested(240_000)));
+    send(entry(`{"a":${nested(100)},"a":1}`));
+    expect((await peer.closed).reason).to.equal('frame_malformed');
+    expect(await read()).to.have.length(1);
   });
 
   it('takes what is left after a loss, and says how much is gone', async () => {

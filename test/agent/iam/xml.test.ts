@@ -30,6 +30,24 @@ describe('XML of an answer', () => {
     expect(faultOf(new Uint8Array(xmlLimits.bytes + 1))).to.contain('limit');
   });
 
+  it('bounds what becomes an object, whatever it is', () => {
+    const many = (part: string, count: number): string => `<a>${part.repeat(count)}</a>`;
+    expect(isXmlFault(readXml(many('<b/>', 100_000)))).to.equal(false);
+    for (const part of ['<b/>', '<b></b>', '<!---->', 'x<?p?>', '<![CDATA[x]]>']) {
+      expect(faultOf(many(part, xmlLimits.parts + 1)), part).to.contain('more than');
+    }
+    const attributes = Array.from({ length: xmlLimits.parts + 1 }, (_, at) => `a${at}=""`);
+    expect(faultOf(`<a ${attributes.join(' ')}/>`)).to.contain('more than');
+  });
+
+  it('reads every form of reference, and stops at the first that is none', () => {
+    const read = readXml('<a>1&amp;&lt;2&gt;&quot;&apos;&#65;&#x42;&#x0000043;&#0000000068;3</a>');
+    expect(isXmlFault(read) ? read.detail : read.text).to.equal('1&<2>"\'ABCD3');
+    for (const wrong of ['&', '&&', '&;', '&amp', '&amp &amp;', `&${'a'.repeat(50)};`, '&#;', '&#x110000;']) {
+      expect(faultOf(`<a>${wrong}</a>`), wrong).to.match(/ampersand|entity|no character/);
+    }
+  });
+
   it('refuses what is not UTF-8', () => {
     expect(faultOf(Uint8Array.of(0x3c, 0x61, 0x3e, 0xff, 0x3c, 0x2f, 0x61, 0x3e))).to.equal('not UTF-8');
     expect(faultOf(Uint8Array.of(0xff, 0xfe, 0x3c, 0x00, 0x61, 0x00))).to.equal('not UTF-8');

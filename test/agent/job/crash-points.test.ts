@@ -1,8 +1,9 @@
-// Dies at every commit of a small job, before and after the commit took, and at every commit of the run after that too. Whatever the moment:
-// every row ends exactly once, the sequence has no gap, the chain fits, and no change is sent twice.
+// Dies at every commit of a small job, before and after the commit took, and at every commit of the run after that too; and a disk that fails
+// at every commit. Whatever the moment: every row ends exactly once, the sequence has no gap, the chain fits, and no change is sent twice.
 import { expect } from 'chai';
 import { nodeHashing } from '../../../agent/io/hashing-node.ts';
 import type { Clock } from '../../../agent/job/clock.ts';
+import type { JobsPorts } from '../../../agent/job/jobs.ts';
 import type { Change, Journal } from '../../../agent/job/journal.ts';
 import { TrustedTime } from '../../../agent/job/trusted-time.ts';
 import { chainAll, chainStart, chunkDigest } from '../../../protocol/digest-chain.ts';
@@ -116,9 +117,15 @@ function dying(inner: Journal, death: Death | null): { journal: Journal; died: P
 }
 
 /** One life of the process: recovers, takes what the control plane sends (again), runs until everything has ended. */
-async function live(journal: Journal, caller: ScriptedCaller, work: Work): Promise<void> {
+async function live(
+  journal: Journal,
+  caller: ScriptedCaller,
+  work: Work,
+  change: Partial<JobsPorts> = {},
+): Promise<void> {
   const time = new TrustedTime(clock, nowMs);
-  const { jobs, faults, accept } = jobFixture(caller, { journal, clock, time, sign: () => Promise.resolve('signed') });
+  const sign = (): Promise<string> => Promise.resolve('signed');
+  const { jobs, faults, accept } = jobFixture(caller, { journal, clock, time, sign, ...change });
   await jobs.recover();
   const claims = claimsFor(work);
   let record = jobs.get(id);
@@ -136,6 +143,39 @@ async function lifeWith(inner: Journal, caller: ScriptedCaller, work: Work, deat
   // What was on its way to AWS when the process died arrives there all the same.
   for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   return ended;
+}
+
+/** A disk on which nothing can be written any more from the `at`th commit on; `took`: that one is on it all the same. */
+function failing(inner: Journal, { at, took }: Death): Journal {
+  let commits = 0;
+  return new Proxy(inner, {
+    get: (target, name) => {
+      if (name !== 'commit') {
+        const own: unknown = Reflect.get(target, name);
+        return typeof own === 'function' ? (own.bind(target) as unknown) : own;
+      }
+      return async (changes: readonly Change[]) => {
+        commits += 1;
+        if (commits < at || (commits === at && took)) await target.commit(changes);
+        if (commits >= at) throw new Error('the disk failed');
+      };
+    },
+  });
+}
+
+/** An account that looks, at each change, whether the disk knows of it. */
+function watchfulAccount(inner: Journal, work: Work, unkept: unknown[]): ScriptedCaller {
+  const account = makeAccount();
+  return new ScriptedCaller(async (request) => {
+    const user = request.input['UserName'];
+    if (request.operation === work.operation && work.changes) {
+      const kept = (await inner.pendingRows(id, -1, 10)).some(
+        ({ row, progress }) => users[row] === user && progress?.intent,
+      );
+      if (!kept) unkept.push(user);
+    }
+    return account.call(request);
+  });
 }
 
 interface Entry {
@@ -210,6 +250,28 @@ describe('a process that dies', () => {
         }
       }
       console.log(`      ${commits} commits, ${deaths} deaths`);
+    });
+  }
+
+  for (const work of works) {
+    it(`because its disk failed, at every commit of a ${work.action} job`, async () => {
+      const whole = dying(memoryJournal(), null);
+      await live(whole.journal, makeAccount(), work);
+      for (let at = 1; at <= whole.commits(); at += 1) {
+        for (const took of [false, true]) {
+          const inner = memoryJournal();
+          const unkept: unknown[] = [];
+          const caller = watchfulAccount(inner, work, unkept);
+          const fault = await new Promise((resolve) => {
+            live(failing(inner, { at, took }), caller, work, { onFault: resolve }).then(() => resolve(null), resolve);
+          });
+          expect(fault, `commit ${at}`).to.be.instanceOf(Error).with.property('message', 'the disk failed');
+          for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+          await live(inner, caller, work);
+          await check(inner, caller, work, `the disk failed at ${at}, ${took ? 'after' : 'before'} it took`);
+          expect(unkept, `commit ${at}`).to.deep.equal([]);
+        }
+      }
     });
   }
 });

@@ -112,6 +112,17 @@ describe('iam-control-plane run', function () {
     expect(await run(['--follow', '--quiet'])).to.deep.include({ code: 1, out: '', err: '' });
   });
 
+  it('ends with 70 when a line could not be read, whatever the others say', async () => {
+    const deep = `${'['.repeat(240_000)}${']'.repeat(240_000)}`;
+    for (const outcome of ['succeeded', 'failed']) {
+      job(envelope(0, '{}') + envelope(0, deep) + end(0, outcome));
+      const ended = await run(['--follow', '--quiet']);
+      expect(ended.code).to.equal(70);
+      expect(ended.out.trimEnd().split('\n')).to.have.length(1);
+      expect(ended.err).to.contain('line 2 is not understood').and.to.contain('1 of the lines up to 3');
+    }
+  });
+
   it('says why a job was rejected and which line to add', async () => {
     const refusal = { code: 'action_not_allowed', detail: 'prod does not allow \u001B[31mit' };
     job('', { status: 'rejected', refusal, last_sequence: 0 });
