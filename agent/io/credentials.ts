@@ -1,6 +1,6 @@
 // The connection's own AWS keys: from files, a profile, a program or the SDK's default chain. They are looked up again when they can have
 // changed and live in memory only; no error of this file holds a key, a program's output or a file's content.
-import { execFile } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { CredentialSource } from '../connection.ts';
 import type { Clock } from '../job/clock.ts';
 import type { Wire, WireRequest } from './raw-response.ts';
@@ -20,6 +20,8 @@ export interface CredentialOptions {
   readonly readSecretFile: (path: string) => Promise<string>;
   /** The connection's sockets, so that its proxy and CA hold for what the SDK's providers ask as well. */
   readonly wire: () => Promise<Wire>;
+  /** How long a credential program may take; then it is killed. */
+  readonly programTimeoutMs?: number;
 }
 
 /** Why there are no keys. `message` is safe to log on the host. */
@@ -48,32 +50,81 @@ async function fromFiles(
   return sessionToken === undefined ? keys : { ...keys, sessionToken: sessionToken.trim() };
 }
 
-async function runProgram(command: readonly string[]): Promise<string> {
-  const [program, ...args] = command;
-  if (program === undefined) throw new CredentialsError('the credential program is not named');
+// What a credential program needs to find its own configuration and the network. The daemon's other variables may hold secrets.
+const programVariables: ReadonlySet<string> = new Set([
+  'PATH',
+  'HOME',
+  'LANG',
+  'AWS_CONFIG_FILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_PROFILE',
+  'AWS_REGION',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+]);
+
+function programEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => programVariables.has(name)));
+}
+
+// The program leads a process group, so that what it started ends with it; nothing can ignore SIGKILL. Once it has ended by itself its
+// number may belong to another process, so then only its output is let go.
+function endProgram(program: ChildProcess): void {
+  program.stdout?.destroy();
+  if (program.pid === undefined || program.exitCode !== null || program.signalCode !== null) return;
+  try {
+    process.kill(-program.pid, 'SIGKILL');
+  } catch {
+    program.kill('SIGKILL');
+  }
+}
+
+async function runProgram(command: readonly string[], timeoutMs: number): Promise<string> {
+  const [file, ...args] = command;
+  if (file === undefined) throw new CredentialsError('the credential program is not named');
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const options = {
-    timeout: programTimeoutMs,
-    maxBuffer: programOutputBytes,
-    encoding: 'utf8',
+  const program = spawn(file, args, {
+    env: programEnvironment(),
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
     windowsHide: true,
-  } as const;
-  execFile(program, args, options, (error, stdout) => {
-    // execFile's own message quotes the program's output.
-    if (error === null) resolve(stdout);
-    else
-      reject(
-        new CredentialsError(`the credential program failed (${String(error.code ?? error.signal ?? 'unknown')})`),
-      );
   });
-  return await promise;
+  // No message of this function holds what the program printed.
+  const fail = (reason: string): void => {
+    reject(new CredentialsError(`the credential program failed (${reason})`));
+    endProgram(program);
+  };
+  const timer = setTimeout(() => fail(`no end within ${timeoutMs} ms`), timeoutMs);
+  const printed: Buffer[] = [];
+  let bytes = 0;
+  program.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > programOutputBytes) fail(`more than ${programOutputBytes} bytes of output`);
+    else printed.push(chunk);
+  });
+  program.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'unknown'));
+  program.on('close', (code, signal) => {
+    if (code === 0) resolve(Buffer.concat(printed).toString('utf8'));
+    else fail(signal ?? String(code));
+  });
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // The credential_process format of the AWS command line.
-async function fromProgram(command: readonly string[]): Promise<AwsKeys> {
+async function fromProgram(command: readonly string[], timeoutMs = programTimeoutMs): Promise<AwsKeys> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(await runProgram(command));
+    parsed = JSON.parse(await runProgram(command, timeoutMs));
   } catch (error) {
     if (error instanceof CredentialsError) throw error;
     throw new CredentialsError('the credential program printed no JSON');
@@ -135,7 +186,23 @@ function providerHandler(wire: () => Promise<Wire>): {
   return { handle };
 }
 
-async function fromSdk(profile: string | null, { region, wire }: CredentialOptions): Promise<AwsKeys> {
+// A profile can name a program too, which the SDK would wait for without end, and every row with it.
+async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const late = new Error(`no keys within ${timeoutMs} ms`);
+    late.name = 'TimeoutError';
+    reject(late);
+  }, timeoutMs);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function fromSdk(profile: string | null, options: CredentialOptions): Promise<AwsKeys> {
+  const { region, wire } = options;
   // Loaded when first needed: it costs more than the rest of the client.
   const { fromIni, fromNodeProviderChain } = await import('@aws-sdk/credential-providers');
   const clientConfig = { region, requestHandler: providerHandler(wire) };
@@ -145,7 +212,7 @@ async function fromSdk(profile: string | null, { region, wire }: CredentialOptio
       : fromIni({ profile, clientConfig, ignoreCache: true });
   let found;
   try {
-    found = await provider();
+    found = await within(provider(), options.programTimeoutMs ?? programTimeoutMs);
   } catch (error) {
     const name = error instanceof Error ? error.name : 'unknown';
     throw new CredentialsError(
@@ -166,7 +233,7 @@ async function lookUp(source: CredentialSource, options: CredentialOptions): Pro
     case 'files':
       return await fromFiles(source, options.readSecretFile);
     case 'process':
-      return await fromProgram(source.command);
+      return await fromProgram(source.command, options.programTimeoutMs);
     case 'profile':
       return await fromSdk(source.profile, options);
     case 'default':

@@ -1,5 +1,6 @@
 // The filter `tojson`: json.dumps with sorted keys, then the characters that are unsafe in HTML as escapes (Jinja2's htmlsafe_json_dumps).
 import { compareText } from './code-points.ts';
+import { textOf } from './compare.ts';
 import { floatText } from './printing.ts';
 import { integerSteps } from './integer-cost.ts';
 import { fail, halt, isObject, type Value, typeName } from './value.ts';
@@ -37,7 +38,7 @@ function sortedEntries(entries: readonly (readonly [Value, Value])[]): readonly 
   if (entries.length < 2) return entries;
   if (!entries.every(([key]) => typeof key === 'string'))
     halt('template_unsupported', 'tojson of a dict with keys other than texts');
-  return entries.toSorted(([a], [b]) => compareText(String(a), String(b)));
+  return entries.toSorted(([a], [b]) => compareText(textOf(a) ?? '', textOf(b) ?? ''));
 }
 
 /** The JSON text of a value; `indent` is null for one line with a blank after commas and colons. */

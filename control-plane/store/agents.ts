@@ -38,6 +38,7 @@ export async function insertAgent(db: Queries, id: AgentId, nowMs: number): Prom
       session_counter: 0,
       conflict_counter: null,
       session_iat: 0,
+      session_iat_at: 0,
       fence_counter: 0,
       fence_iat: 0,
       version: null,
@@ -48,6 +49,9 @@ export async function insertAgent(db: Queries, id: AgentId, nowMs: number): Prom
     .executeTakeFirst();
   return made !== undefined;
 }
+
+/** How far apart two dials with tokens of one second can come: the second, and the way. */
+const sameSecondMs = 1_500;
 
 export interface PresentedSession {
   readonly agent: AgentId;
@@ -68,7 +72,8 @@ export async function admit(db: Queries, session: PresentedSession): Promise<boo
     .set((set) => ({
       session_counter: session.counter,
       last_seen_at: session.nowMs,
-      session_iat: newest(set, session.iat),
+      session_iat: ifNewer(set, session.iat, session.iat),
+      session_iat_at: ifNewer(set, session.iat, session.nowMs, 'session_iat_at'),
     }))
     .where('id', '=', session.agent)
     .where('key_id', '=', session.keyId)
@@ -82,23 +87,36 @@ export async function admit(db: Queries, session: PresentedSession): Promise<boo
 
 /**
  * Marks a cloned or rolled-back identity, and says whether it did. Only while the counter still is not larger (a later session may have come
- * meanwhile), and only for a token that was issued after every one that counted: who shows an older one again has seen a token, not the key.
+ * meanwhile), and only for a token issued after every one that counted: who shows an older one again has seen a token, not the key. A copy that
+ * dials in the same second as its original makes the very same token, so for that long an equal one is taken for a copy.
  */
-export async function markConflict(db: Queries, { agent, keyId, counter, iat }: PresentedSession): Promise<boolean> {
+export async function markConflict(db: Queries, session: PresentedSession): Promise<boolean> {
+  const { agent, keyId, counter, iat, nowMs } = session;
   const marked = await db
     .updateTable('agents')
     .set({ conflict_counter: counter, session_iat: iat })
     .where('id', '=', agent)
     .where('key_id', '=', keyId)
     .where('session_counter', '>=', counter)
-    .where('session_iat', '<', iat)
+    .where((where) =>
+      where.or([
+        where('session_iat', '<', iat),
+        where.and([where('session_iat', '=', iat), where('session_iat_at', '>', nowMs - sameSecondMs)]),
+      ]),
+    )
     .returning('id')
     .executeTakeFirst();
   return marked !== undefined;
 }
 
-function newest(set: ExpressionBuilder<Tables, 'agents'>, iat: number) {
-  return set.case().when('session_iat', '<', iat).then(iat).else(set.ref('session_iat')).end();
+/** `value` when the token is as new as the newest or newer, else what the column holds. */
+function ifNewer(
+  set: ExpressionBuilder<Tables, 'agents'>,
+  iat: number,
+  value: number,
+  column: 'session_iat' | 'session_iat_at' = 'session_iat',
+) {
+  return set.case().when('session_iat', '<=', iat).then(value).else(set.ref(column)).end();
 }
 
 /**
@@ -171,7 +189,14 @@ export async function savePairing(
   agent: AgentRow,
   pairing: { keyId: KeyId; key: PublicKey; nowMs: number },
 ): Promise<void> {
-  const none = { session_counter: 0, conflict_counter: null, session_iat: 0, fence_counter: 0, fence_iat: 0 };
+  const none = {
+    session_counter: 0,
+    conflict_counter: null,
+    session_iat: 0,
+    session_iat_at: 0,
+    fence_counter: 0,
+    fence_iat: 0,
+  };
   const fresh = agent.key_id === pairing.keyId ? {} : none;
   await tx
     .updateTable('agents')

@@ -42,7 +42,7 @@ async function first(db: Kysely<unknown>, bytes: BytesType): Promise<void> {
 /** Zero for agents that are there: their first new session sets it. */
 async function sessionIat(db: Kysely<unknown>): Promise<void> {
   // One column a statement: SQLite adds no two at once.
-  for (const name of ['session_iat', 'fence_counter', 'fence_iat'])
+  for (const name of ['session_iat', 'session_iat_at', 'fence_counter', 'fence_iat'])
     await db.schema
       .alterTable('agents')
       .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))

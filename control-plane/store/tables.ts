@@ -22,6 +22,8 @@ export interface AgentsTable {
   conflict_counter: number | null;
   /** `iat` of the newest session token that was admitted or made a conflict: a token that is not newer says nothing new. */
   session_iat: number;
+  /** When that token came, on our clock. */
+  session_iat_at: number;
   /** Set when a conflict is cleared: up to this counter only tokens issued after `fence_iat` are taken, the others were shown before. */
   fence_counter: number;
   fence_iat: number;

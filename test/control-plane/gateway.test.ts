@@ -106,10 +106,13 @@ describe('control plane: gateway', () => {
 
   it('refuses a token that is shown again, and holds nothing against the agent whose it is', async () => {
     const older = await sessionToken(identity, 4, Date.now() - 5_000);
-    await (await dialWith(fixture.url, older)).close();
+    (await dialWith(fixture.url, older)).close();
     const token = await sessionToken(identity, 5);
     const peer = new Peer(identity, 5, await dialWith(fixture.url, token));
     await peer.hello();
+    expect(await refused(dialWith(fixture.url, older))).to.equal('409 session_counter_reused');
+    // Beyond the time in which a copy of the host could have made the very same token.
+    fixture.skewMs = 2_000;
     for (const used of [token, older, token])
       expect(await refused(dialWith(fixture.url, used))).to.equal('409 session_counter_reused');
     expect(await statusOf(fixture)).to.equal('online');
@@ -146,6 +149,13 @@ describe('control plane: gateway', () => {
     await peer.close();
   });
 
+  it('takes a token of the same second for that of a copy, which would have made the same', async () => {
+    const token = await sessionToken(identity, 5);
+    await new Peer(identity, 5, await dialWith(fixture.url, token)).hello();
+    expect(await refused(dialWith(fixture.url, token))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('conflict');
+  });
+
   it('takes a rolled-back host again after the operator cleared it, once', async () => {
     await (await fixture.dial(identity, 40)).hello();
     expect(await refused(dialAfter(4, 1))).to.equal('409 session_counter_reused');
@@ -157,7 +167,7 @@ describe('control plane: gateway', () => {
 
   it('takes no token that was shown before the operator cleared the conflict', async () => {
     const before = await sessionToken(identity, 40);
-    await (await dialWith(fixture.url, before)).close();
+    (await dialWith(fixture.url, before)).close();
     const marked = await sessionToken(identity, 4, Date.now() + 1_000);
     expect(await refused(dialWith(fixture.url, marked))).to.equal('409 session_counter_reused');
     await fixture.json('POST', '/api/v1/agents/host-1/clear');

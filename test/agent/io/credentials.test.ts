@@ -1,7 +1,8 @@
 // Keys from each source that a test can have: what is kept, what is looked up again, and that no error holds what was read.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { CredentialSource } from '../../../agent/connection.ts';
 import { type AwsKeys, createCredentials } from '../../../agent/io/credentials.ts';
@@ -16,12 +17,17 @@ describe('credentials', () => {
   const time = { ms: Date.parse('2026-01-01T00:00:00Z') };
   const clock = { ...systemClock(), now: () => time.ms };
   const unread = async (_path: string): Promise<string> => await Promise.reject(new Error('no file is to be read'));
-  const from = (source: CredentialSource, readSecretFile = unread): (() => Promise<AwsKeys>) =>
+  const from = (
+    source: CredentialSource,
+    readSecretFile = unread,
+    programTimeoutMs = 30_000,
+  ): (() => Promise<AwsKeys>) =>
     createCredentials(source, {
       clock,
       region: 'us-east-1',
       readSecretFile,
       wire: async () => await Promise.resolve(wire),
+      programTimeoutMs,
     });
   const program = (script: string): CredentialSource => ({
     kind: 'process',
@@ -112,6 +118,51 @@ describe('credentials', () => {
     }
     const absent = await failure(from({ kind: 'process', command: [join(folder, 'absent')] }));
     expect(absent).to.contain('ENOENT');
+  });
+
+  it('from a program that ignores every polite end: killed with what it started, within its time', async () => {
+    const beats = join(folder, 'beats');
+    const beat = (who: string): string =>
+      `process.on('SIGTERM',()=>{});setInterval(()=>require('fs').appendFileSync(${JSON.stringify(beats)},'${who}'),20);`;
+    const child = `require('child_process').spawn(process.execPath,['-e',${JSON.stringify(beat('c'))}],{stdio:'inherit'});`;
+    const keys = from(program(`${child}${beat('p')}`), unread, 2000);
+    expect(await failure(keys)).to.equal('CredentialsError: the credential program failed (no end within 2000 ms)');
+    expect(readFileSync(beats, 'utf8')).to.contain('c').and.to.contain('p');
+    let [before, now] = [-1, statSync(beats).size];
+    for (let round = 0; round < 10 && before !== now; round += 1) {
+      await setTimeout(300);
+      [before, now] = [now, statSync(beats).size];
+    }
+    expect(now, 'both have ended').to.equal(before);
+  });
+
+  it('from a profile whose program does not end: no keys, within its time', async () => {
+    const file = join(folder, 'aws-slow');
+    writeFileSync(file, '[slow]\ncredential_process = sleep 3\n');
+    await withEnvironment({ AWS_CONFIG_FILE: join(folder, 'none'), AWS_SHARED_CREDENTIALS_FILE: file }, async () => {
+      const text = await failure(from({ kind: 'profile', profile: 'slow' }, unread, 300));
+      expect(text).to.contain('the profile slow').and.to.contain('TimeoutError');
+    });
+  });
+
+  it('from a program: which sees where AWS is configured, and no other variable of the agent', async () => {
+    const shown = join(folder, 'environment');
+    const printed = `console.log(JSON.stringify({Version:1,AccessKeyId:'a',SecretAccessKey:'s'}))`;
+    const script = `require('fs').writeFileSync(${JSON.stringify(shown)},JSON.stringify(process.env));${printed}`;
+    const given = { AWS_CONFIG_FILE: '/c', AWS_SHARED_CREDENTIALS_FILE: '/s', AWS_PROFILE: 'p', AWS_REGION: 'r' };
+    const kept = { ...given, HTTPS_PROXY: 'http://127.0.0.1:1', no_proxy: 'localhost' };
+    const held = {
+      AWS_SECRET_ACCESS_KEY: 'S3CR3T',
+      AWS_SESSION_TOKEN: 'S3CR3T',
+      NODE_OPTIONS: '',
+      AGENT_TOKEN: 'S3CR3T',
+    };
+    await withEnvironment({ ...kept, ...held }, async () => {
+      expect(await from(program(script))()).to.include({ accessKeyId: 'a' });
+    });
+    const seen: unknown = JSON.parse(readFileSync(shown, 'utf8'));
+    expect(seen).to.include(kept).and.to.have.property('PATH', process.env['PATH']);
+    expect(seen).to.not.have.any.keys(...Object.keys(held));
   });
 
   it('from a profile, or why not', async () => {

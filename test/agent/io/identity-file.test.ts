@@ -72,7 +72,10 @@ describe('the identity of a host', () => {
   it('is none before pairing, and says what to do', async () => {
     expect(isPaired(folder)).to.equal(false);
     const loaded = await loadIdentity(folder, stateKey);
-    expect(isRefusal(loaded) && [loaded.code, /iam-agent pair/.test(loaded.detail)]).to.deep.equal(['not_paired', true]);
+    expect(isRefusal(loaded) && [loaded.code, /iam-agent pair/.test(loaded.detail)]).to.deep.equal([
+      'not_paired',
+      true,
+    ]);
   });
 
   it('makes one key and keeps it until pairing succeeded: the same again after a lost answer', async () => {

@@ -2,19 +2,20 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+
+import { connect, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { expect } from 'chai';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import { websocketTransport } from '../../../agent/io/link-websocket.ts';
 import type { Outbound } from '../../../agent/io/outbound.ts';
 import type { Dialled, LinkSocket } from '../../../agent/link/transport.ts';
 import { limits } from '../../../protocol/limits.ts';
 import { subprotocol } from '../../../protocol/version.ts';
+import { PlayedServers } from '../../support/played-servers.ts';
 
 type Seen = { messages: string[]; pongs: number; closed: Promise<readonly [number, string]>; closes: number };
 
@@ -52,73 +53,42 @@ async function until(test: () => boolean, what: string): Promise<void> {
 describe('the transport over a WebSocket', () => {
   const folder = mkdtempSync(join(tmpdir(), 'iam-agent-link-'));
   const [key, cert, otherKey, otherCert] = ['key', 'cert', 'other-key', 'other-cert'].map((name) => join(folder, name));
-  const open: { server: Server | HttpServer; sockets: Set<Socket> }[] = [];
+  let servers: PlayedServers;
 
   const makeCertificate = (keyFile = '', certFile = ''): void => {
-    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    const request = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+    ];
     const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-    execFileSync('openssl', [...request, ...names, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore', timeout: 10_000 });
+    execFileSync('openssl', [...request, ...names, '-keyout', keyFile, '-out', certFile], {
+      stdio: 'ignore',
+      timeout: 10_000,
+    });
   };
 
   before(() => {
     makeCertificate(key, cert);
     makeCertificate(otherKey, otherCert);
+    servers = new PlayedServers({ key: readFileSync(key ?? ''), cert: readFileSync(cert ?? '') });
   });
 
-  afterEach(async () => {
-    for (const { server, sockets } of open.splice(0)) {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    }
-  });
+  afterEach(() => servers.stop());
 
   after(() => rmSync(folder, { recursive: true, force: true }));
-
-  /** Listens and remembers every connection, so that a test may leave any of them hanging. */
-  async function listen(server: Server | HttpServer): Promise<number> {
-    const sockets = new Set<Socket>();
-    server.on('connection', (socket: Socket) => {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    });
-    open.push({ server, sockets });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return (server.address() as AddressInfo).port;
-  }
-
-  /** A server that takes every upgrade. */
-  async function peer(onOpen: (socket: WebSocket) => void = () => undefined, secure = false) {
-    const server = secure
-      ? createHttpsServer({ key: readFileSync(key ?? ''), cert: readFileSync(cert ?? '') })
-      : createHttpServer();
-    const upgrades: Record<string, unknown>[] = [];
-    const sockets = new WebSocketServer({ server });
-    sockets.on('error', () => undefined);
-    sockets.on('connection', (socket, request) => {
-      upgrades.push({ ...request.headers, url: request.url });
-      socket.on('error', () => undefined);
-      onOpen(socket);
-    });
-    const port = await listen(server);
-    return { url: `${secure ? 'https' : 'http'}://localhost:${port}`, port, upgrades };
-  }
-
-  /** A server that answers the upgrade with its own bytes. */
-  async function answering(answer: (socket: Duplex) => void): Promise<string> {
-    const server = createHttpServer();
-    server.on('upgrade', (_request, socket: Duplex) => {
-      socket.on('error', () => undefined);
-      answer(socket);
-    });
-    return `http://127.0.0.1:${await listen(server)}`;
-  }
 
   const refusal = (status: string, body: string, headers = ''): string =>
     `HTTP/1.1 ${status}\r\n${headers}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
   it('opens with the token, the subprotocol and no compression, under the path of the address', async () => {
-    const { url, upgrades } = await peer();
+    const { url, upgrades } = await servers.peer();
     for (const base of [url, `${url}/`, `${url}/below/`, `${url}/below`]) {
       const { dialled, seen } = await dial(base);
       socketOf(dialled).close(1001, 'stopping');
@@ -136,7 +106,9 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('carries texts both ways, in order, and pongs', async () => {
-    const { url } = await peer((socket) => socket.on('message', (data: Buffer) => socket.send(`echo ${data.toString()}`)));
+    const { url } = await servers.peer((socket) =>
+      socket.on('message', (data: Buffer) => socket.send(`echo ${data.toString()}`)),
+    );
     const { dialled, seen } = await dial(url);
     const socket = socketOf(dialled);
     const sent = Array.from({ length: 50 }, (_, index) => `${index} \u{1f600}`);
@@ -152,7 +124,7 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('trusts a private authority that is configured, and nobody else', async () => {
-    const { url, port } = await peer(() => undefined, true);
+    const { url, port } = await servers.peer(() => undefined, true);
     const good = await dial(url, { caFile: cert });
     socketOf(good.dialled).terminate();
     for (const [address, change] of [
@@ -162,7 +134,9 @@ describe('the transport over a WebSocket', () => {
     ] as const) {
       const { dialled, seen } = await dial(address, change);
       expect(dialled.kind).to.equal('failed');
-      expect(dialled.kind === 'failed' && dialled.reason).to.match(/^[A-Z_]{5,}$/).and.not.equal('unknown');
+      expect(dialled.kind === 'failed' && dialled.reason)
+        .to.match(/^[A-Z_]{5,}$/)
+        .and.not.equal('unknown');
       expect(seen.messages).to.deep.equal([]);
     }
     const unverified = await dial(url, { verifySsl: false });
@@ -170,7 +144,7 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('gives the code and the wait of a refused upgrade', async () => {
-    const url = await answering((socket) =>
+    const url = await servers.answering((socket) =>
       socket.end(refusal('409 Conflict', '{"code":"session_counter_reused","detail":"x"}', 'retry-after: 7\r\n')),
     );
     expect((await dial(url)).dialled).to.deep.equal({
@@ -191,7 +165,7 @@ describe('the transport over a WebSocket', () => {
       ['200 OK', '{"code":', '', null],
     ] as const;
     for (const [status, body, headers, retryAfterMs] of cases) {
-      const url = await answering((socket) => socket.end(refusal(status, body, headers)));
+      const url = await servers.answering((socket) => socket.end(refusal(status, body, headers)));
       expect((await dial(url)).dialled, status).to.deep.equal({
         kind: 'rejected',
         status: Number(status.slice(0, 3)),
@@ -202,13 +176,13 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('is not held by a refusal without an end', async () => {
-    const endless = await answering((socket) => {
+    const endless = await servers.answering((socket) => {
       socket.write('HTTP/1.1 403 Forbidden\r\n\r\n');
       const timer = setInterval(() => socket.write('x'.repeat(64 * 1024)), 5);
       socket.on('close', () => clearInterval(timer));
     });
     expect((await dial(endless)).dialled).to.include({ kind: 'rejected', status: 403 });
-    const dripping = await answering((socket) => {
+    const dripping = await servers.answering((socket) => {
       socket.write('HTTP/1.1 403 Forbidden\r\nretry-after: 3\r\n\r\n');
       const timer = setInterval(() => socket.write('x'), 500);
       socket.on('close', () => clearInterval(timer));
@@ -218,11 +192,13 @@ describe('the transport over a WebSocket', () => {
 
   it('fails with a system code, never with free text', async () => {
     const reset = createTcpServer((socket) => void socket.once('data', () => socket.resetAndDestroy()));
-    const junk = createTcpServer((socket) => void socket.once('data', () => socket.end('hello, who is there?\r\n\r\n')));
+    const junk = createTcpServer(
+      (socket) => void socket.once('data', () => socket.end('hello, who is there?\r\n\r\n')),
+    );
     const cases = [
       ['http://127.0.0.1:9', /^ECONNREFUSED$/],
-      [`http://127.0.0.1:${await listen(reset)}`, /^ECONNRESET$/],
-      [`http://127.0.0.1:${await listen(junk)}`, /^[A-Z][A-Z0-9_]+$/],
+      [`http://127.0.0.1:${await servers.listen(reset)}`, /^ECONNRESET$/],
+      [`http://127.0.0.1:${await servers.listen(junk)}`, /^[A-Z][A-Z0-9_]+$/],
       ['http://no-such-host.invalid', /^(ENOTFOUND|EAI_AGAIN)$/],
     ] as const;
     for (const [url, reason] of cases) {
@@ -236,7 +212,7 @@ describe('the transport over a WebSocket', () => {
 
   it('gives up a dial when it is told to, also while the server says nothing', async () => {
     const silent = createTcpServer();
-    const url = `http://127.0.0.1:${await listen(silent)}`;
+    const url = `http://127.0.0.1:${await servers.listen(silent)}`;
     const stop = new AbortController();
     const dialling = dial(url, {}, stop.signal);
     await once(silent, 'connection');
@@ -246,10 +222,10 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('closes for a binary frame, and for one beyond the limit before it is kept', async () => {
-    const binary = await peer((socket) => socket.send(Buffer.from([1, 2, 3])));
+    const binary = await servers.peer((socket) => socket.send(Buffer.from([1, 2, 3])));
     const first = await dial(binary.url);
     expect((await first.seen.closed)[0]).to.be.oneOf([1003, 1005]);
-    const large = await peer((socket) => {
+    const large = await servers.peer((socket) => {
       socket.send('x'.repeat(limits.frameBytes));
       socket.send('x'.repeat(limits.frameBytes + 1));
     });
@@ -261,14 +237,14 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('gives what the peer says when it closes', async () => {
-    const { url } = await peer((socket) => socket.close(4001, 'session_replaced'));
+    const { url } = await servers.peer((socket) => socket.close(4001, 'session_replaced'));
     const { seen } = await dial(url);
     expect(await seen.closed).to.deep.equal([4001, 'session_replaced']);
   });
 
   it('counts what a peer that reads nothing has not taken, and is rid of it at once', async () => {
     let paused: WebSocket | null = null;
-    const { url } = await peer((socket) => {
+    const { url } = await servers.peer((socket) => {
       paused = socket;
       socket.pause();
     });
@@ -282,7 +258,7 @@ describe('the transport over a WebSocket', () => {
   });
 
   it('is closed within seconds although the peer never answers the close', async () => {
-    const { url } = await peer((socket) => socket.pause());
+    const { url } = await servers.peer((socket) => socket.pause());
     const { dialled, seen } = await dial(url);
     const startedMs = performance.now();
     socketOf(dialled).close(1001, 'stopping');
@@ -292,7 +268,7 @@ describe('the transport over a WebSocket', () => {
 
   it('goes through a proxy, and says how it fails there', async () => {
     const asked: string[] = [];
-    const target = await peer(() => undefined, true);
+    const target = await servers.peer(() => undefined, true);
     const proxy = createHttpServer();
     proxy.on('connect', (request, socket: Duplex) => {
       asked.push(request.url ?? '');
@@ -306,7 +282,7 @@ describe('the transport over a WebSocket', () => {
       });
       for (const one of [through, socket]) one.on('error', () => undefined);
     });
-    const address = `http://127.0.0.1:${await listen(proxy)}`;
+    const address = `http://127.0.0.1:${await servers.listen(proxy)}`;
     const refused = await dial('https://refused.example.com', { proxy: address, caFile: cert });
     expect(refused.dialled.kind).to.be.oneOf(['failed', 'rejected']);
     // The certificate names localhost: through the tunnel, too, it must be the one of the host that was asked for.

@@ -57,7 +57,11 @@ describe('asking to pair', () => {
       play = (response) => response.end(JSON.stringify(good));
       expect(await askToPair(base, body, { verifySsl: true })).to.deep.equal(good);
     }
-    expect(requests.map(({ path }) => path)).to.deep.equal(['/agent/v1/pair', '/agent/v1/pair', '/below/agent/v1/pair']);
+    expect(requests.map(({ path }) => path)).to.deep.equal([
+      '/agent/v1/pair',
+      '/agent/v1/pair',
+      '/below/agent/v1/pair',
+    ]);
     expect(JSON.parse(requests[0]?.body ?? '')).to.deep.equal(body);
   });
 

@@ -1,17 +1,9 @@
 // One session at the agent: what each frame does and in which order answers leave, over a journal in memory and a wire that is only a list.
 import { expect } from 'chai';
 import { nodeHashing } from '../../../agent/io/hashing-node.ts';
-import { systemClock } from '../../../agent/io/clock-system.ts';
-import { sessionIntroduction } from '../../../agent/introduction.ts';
-import { Session } from '../../../agent/job/frame-in.ts';
 import type { Journal } from '../../../agent/job/journal.ts';
-import { TrustedTime } from '../../../agent/job/trusted-time.ts';
-import { TrustStore } from '../../../agent/job/trust-store.ts';
-import { encodeFrame } from '../../../protocol/codec.ts';
 import { chainStart, chunkDigest } from '../../../protocol/digest-chain.ts';
-import type { FrameToAgent } from '../../../protocol/frames-to-agent.ts';
-import type { FrameToControlPlane } from '../../../protocol/frames-to-control-plane.ts';
-import { agentIdSchema, controlPlaneId, type KeyId } from '../../../protocol/ids.ts';
+import { controlPlaneId, type KeyId } from '../../../protocol/ids.ts';
 import type { JobClaims } from '../../../protocol/job-claims.ts';
 import { signJob } from '../../../protocol/job-token.ts';
 import type { PrivateKey } from '../../../protocol/jws.ts';
@@ -21,14 +13,12 @@ import { keyId } from '../../../protocol/pairing.ts';
 import { protocolVersion } from '../../../protocol/version.ts';
 import { jobIdOf } from '../../contract/journal-samples.ts';
 import { makeKey } from '../../support/control-plane-peer.ts';
-import { aConnection, claimsOfChunks, jobFixture, outcomesOf } from '../../support/job-fixture.ts';
-import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
+import { claimsOfChunks, outcomesOf } from '../../support/job-fixture.ts';
+import { type PlayedSession, playSession, sessionAgent } from '../../support/session-fixture.ts';
 
 const id = jobIdOf(1);
 const lines = ['{"user":"alice"}', '{"user":"bob"}'];
 const other = nodeHashing.sha256('something else');
-const empty = answerOf('ListAccessKeys', '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>');
-const agent = agentIdSchema.parse('agent-1');
 
 describe('a session', () => {
   let key: PrivateKey;
@@ -42,49 +32,12 @@ describe('a session', () => {
     keySet = { iss: controlPlaneId(kid), version: 1, keys: [{ kid, key: publicKey, status: 'active' }] };
   });
 
-  function sessionOn(journal?: Journal) {
-    const caller = new ScriptedCaller(() => empty);
-    const fixture = jobFixture(caller, journal === undefined ? {} : { journal });
-    const frames: FrameToControlPlane[] = [];
-    const bodies: (readonly string[])[] = [];
-    const heard: unknown[] = [];
-    const { jobs } = fixture;
-    const session = new Session({
-      jobs,
-      journal: fixture.journal,
-      hashing: nodeHashing,
-      time: new TrustedTime(systemClock(), 0),
-      trust: new TrustStore({ agent, controlPlane: keySet.iss, keySet }, fixture.journal),
-      events: (name, fields) => void fixture.events.push([name, fields]),
-      out: {
-        open: true,
-        send: (frame, body = []) => void (frames.push(frame), bodies.push(body)),
-        ready: () => Promise.resolve(),
-      },
-      introduction: sessionIntroduction([aConnection], { version: '1.0.0', counter: 7, hashing: nodeHashing }),
-      onWelcome: (frame) => heard.push(frame.type),
-      onReconnect: (withinMs) => heard.push(withinMs),
-      onFault: (error) => fixture.faults.push(error),
-    });
-    jobs.onDurable = (record) => session.advanced(record);
-    const says = async (frame: FrameToAgent, body: readonly string[] = []): Promise<string | undefined> =>
-      (await session.message(encodeFrame(frame, body)))?.code;
-    const welcome = (change: Partial<Extract<FrameToAgent, { type: 'welcome' }>> = {}): Promise<string | undefined> =>
-      says({
-        type: 'welcome',
-        protocol: protocolVersion,
-        server_time: new Date().toISOString(),
-        heartbeat_ms: 5_000,
-        key_set_steps: [],
-        jobs: [],
-        ...change,
-      });
-    const types = (): string[] => frames.map(({ type }) => type);
-    return { ...fixture, caller, session, frames, bodies, heard, says, welcome, types };
-  }
+  const sessionOn = (journal?: Journal): PlayedSession => playSession(keySet, journal);
 
-  const tokenOf = (change: Partial<JobClaims> = {}, chunks: readonly (readonly string[])[] = [lines]): Promise<string> =>
-    signJob({ ...claimsOfChunks(chunks), iss: keySet.iss, aud: agent, ...change }, key, kid);
+  const tokenOf = (
+    change: Partial<JobClaims> = {},
+    chunks: readonly (readonly string[])[] = [lines],
+  ): Promise<string> => signJob({ ...claimsOfChunks(chunks), iss: keySet.iss, aud: sessionAgent, ...change }, key, kid);
 
   it('takes a job, answers when it is on disk, runs its rows and ends with the signed statement', async () => {
     const one = sessionOn();
@@ -93,7 +46,9 @@ describe('a session', () => {
     const token = await tokenOf();
     expect(await one.says({ type: 'job', token })).to.equal(undefined);
     expect((await one.journal.job(id))?.state.phase).to.equal('accepted');
-    expect(one.frames.find(({ type }) => type === 'job.accepted')).to.include({ token_digest: nodeHashing.sha256(token) });
+    expect(one.frames.find(({ type }) => type === 'job.accepted')).to.include({
+      token_digest: nodeHashing.sha256(token),
+    });
     expect(await one.says({ type: 'rows', job: id, chunk: 0 }, lines)).to.equal(undefined);
     await one.jobs.idle();
     await new Promise((resolve) => setImmediate(resolve));
@@ -125,7 +80,9 @@ describe('a session', () => {
     await second.jobs.recover();
     second.session.hello();
     expect(second.frames[0]).to.deep.include({
-      jobs: [{ job: id, token_digest: (await first.journal.job(id))?.state.tokenDigest, next_chunk: null, last_sequence: 0 }],
+      jobs: [
+        { job: id, token_digest: (await first.journal.job(id))?.state.tokenDigest, next_chunk: null, last_sequence: 0 },
+      ],
     });
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(second.caller.calls).to.deep.equal([]);
@@ -154,7 +111,6 @@ describe('a session', () => {
     await welcome();
     const token = await tokenOf({ connection: 'elsewhere' });
     await says({ type: 'job', token });
-    expect(frames.at(-2) ?? frames.at(-1)).to.exist;
     const said = frames.filter(({ type }) => type === 'job.rejected');
     expect(said[0]).to.include({ job: id, code: 'unknown_connection', token_digest: nodeHashing.sha256(token) });
     expect((await journal.job(id))?.state).to.include({ phase: 'rejected', refusal: 'unknown_connection' });
@@ -181,26 +137,34 @@ describe('a session', () => {
     expect(caller.calls).to.deep.equal([]);
   });
 
-  it('ends when more comes than there is credit for, without taking it', async () => {
-    const { says, welcome, frames, jobs } = sessionOn();
+  it('ends when more chunks come than there is credit for, without taking them', async () => {
+    const { says, welcome, frames, jobs, drain, session } = sessionOn();
     await welcome();
     const credit = frames.find((frame) => frame.type === 'credit');
-    const chunks = credit?.type === 'credit' ? credit.chunks : 0;
-    const rows = Array.from({ length: chunks + 1 }, (_, index) => `{"user":"${index}"}`);
-    const token = await tokenOf({ not_after: 0 }, rows.map((row) => [row]));
-    await says({ type: 'job', token });
-    await jobs.cancel(jobIdOf(8));
-    let refused: string | undefined;
-    for (let chunk = 0; chunk <= chunks && refused === undefined; chunk += 1) {
-      // Of a job that nobody knows: it takes credit, and no room.
-      refused = await says({ type: 'rows', job: jobIdOf(7), chunk }, ['{}']);
-      if (frames.findLast((frame) => frame.type === 'credit') !== credit) break;
-    }
-    expect([undefined, 'over_credit']).to.include(refused);
-    const fresh = sessionOn();
-    await fresh.welcome();
-    fresh.session.drain();
-    expect(fresh.types().at(-1)).to.equal('draining');
+    const granted = credit?.type === 'credit' ? credit.chunks : 0;
+    expect(granted).to.be.within(1, 1_000);
+    drain.abort();
+    const rows = Array.from({ length: granted + 1 }, (_, index) => [`{"user":"${index}"}`]);
+    await says({ type: 'job', token: await tokenOf({}, rows) });
+    for (const [chunk, lines_] of rows.slice(0, granted).entries())
+      expect(await says({ type: 'rows', job: id, chunk }, lines_)).to.equal(undefined);
+    expect(await says({ type: 'rows', job: id, chunk: granted }, rows[granted])).to.equal('over_credit');
+    expect(jobs.get(id)?.state.nextChunk).to.equal(granted);
+    session.drain();
+    expect(frames.at(-1)).to.deep.equal({ type: 'draining' });
+  });
+
+  it('ends when more jobs come than there is credit for, without taking them', async () => {
+    const { says, welcome, frames, jobs, drain } = sessionOn();
+    await welcome();
+    drain.abort();
+    const credit = frames.find((frame) => frame.type === 'credit');
+    const granted = credit?.type === 'credit' ? credit.jobs : 0;
+    expect(granted).to.be.within(1, limits.jobsPerAgent);
+    for (let count = 1; count <= granted; count += 1)
+      expect(await says({ type: 'job', token: await tokenOf({ jti: jobIdOf(count) }) })).to.equal(undefined);
+    expect(await says({ type: 'job', token: await tokenOf({ jti: jobIdOf(granted + 1) }) })).to.equal('over_credit');
+    expect(jobs.open).to.have.length(granted);
   });
 
   it('cancels what runs, leaves a tombstone for what it does not know, and honours a cancel in welcome', async () => {
@@ -291,7 +255,11 @@ describe('a session', () => {
     await says({ type: 'rows', job: id, chunk: 0 }, chunks[0]);
     while ((jobs.get(id)?.state.endedRows ?? 0) < 1) await new Promise((resolve) => setImmediate(resolve));
     session.progress();
-    expect(frames.findLast(({ type }) => type === 'job.progress')).to.include({ rows_done: 1, rows_failed: 0, rows_waiting: 1 });
+    expect(frames.findLast(({ type }) => type === 'job.progress')).to.include({
+      rows_done: 1,
+      rows_failed: 0,
+      rows_waiting: 1,
+    });
     drain.abort();
     await jobs.idle();
   });

@@ -37,7 +37,7 @@ describe('control plane: places for open streams', () => {
 describe('control plane: many result streams at once', () => {
   let fixture: Fixture;
   before(async () => {
-    fixture = await Fixture.start();
+    fixture = await Fixture.start({ keepAliveMs: 50 });
     await fixture.invite();
   });
   after(() => fixture.close());
