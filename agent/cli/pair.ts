@@ -15,6 +15,7 @@ import { isPaired, loadStateKey, pendingKey, retireIdentity, saveIdentity } from
 import { askToPair } from '../io/pair-http.ts';
 import { ask } from '../io/prompt.ts';
 import { acquireStateLock } from '../io/state-lock.ts';
+import { stateFailure } from './state-failure.ts';
 import { configOf, configOption } from './with-config.ts';
 
 interface PairOptions {
@@ -68,6 +69,8 @@ async function pair(
     }
     const said = await codeAndFingerprint(terminal, options);
     return isFailure(said) ? said : await enrol(terminal, config, said);
+  } catch (error) {
+    return stateFailure(error);
   } finally {
     lock.release();
   }

@@ -9,9 +9,9 @@ import type { Terminal } from '../../terminal/terminal.ts';
 import type { Agent } from '../agent.ts';
 import { composeAgent } from '../compose.ts';
 import type { AgentConfig } from '../config/load-config.ts';
-import { SecretFileError } from '../io/keys-file.ts';
 import { createLog, type Log } from '../io/log-winston.ts';
 import { type Notify, openNotify } from '../io/notify-systemd.ts';
+import { stateFailure } from './state-failure.ts';
 import { configOf, configOption } from './with-config.ts';
 
 /** Exit code by what kept the daemon from starting. systemd does not try again where only an operator can help. */
@@ -38,8 +38,7 @@ async function run(command: Command, terminal: Terminal, version: string): Promi
   try {
     return await serve(config, log, terminal, version);
   } catch (error) {
-    if (!(error instanceof SecretFileError)) throw error;
-    return failure('configuration', 'secret_file_exposed', error.message);
+    return stateFailure(error);
   } finally {
     await log.close();
   }

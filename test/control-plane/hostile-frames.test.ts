@@ -70,7 +70,10 @@ describe('control plane: hostile frames', () => {
         detail: string(),
       },
       { requiredKeys: ['type'] },
-    ).filter((one) => one.type !== 'job.quarantined' || one.job !== known);
+    )
+      .filter((one) => one.type !== 'job.quarantined' || one.job !== known)
+      // An empty frame that closes a gap is a right one, and moves the job on.
+      .filter((one) => one.type !== 'results' || one.job !== known || one.after_loss !== one.head);
     const body = array(
       oneof(string(), constantFrom('{"row":0}', '{"row":0,"row_end":{"items":0,"outcome":"succeeded"}}')),
       { maxLength: 3 },

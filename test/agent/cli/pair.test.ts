@@ -1,7 +1,7 @@
 // `iam-agent pair` at a terminal: what it asks, and what it never shows.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -82,5 +82,18 @@ describe('iam-agent pair', () => {
     const again = await host.pair(peer.invitation);
     expect(again.status).to.equal(69);
     expect(await readFile(join(host.stateDir, 'identity.pending.json'), 'utf8')).to.equal(pending);
+  });
+
+  it('says what is wrong with its files, as a failure and not as a fault of its own', async () => {
+    const host = await makeHost('files');
+    await mkdir(host.stateDir, { mode: 0o700 });
+    await writeFile(join(host.stateDir, 'identity.pending.json'), '{"version":', { mode: 0o600 });
+    const damaged = await host.pair(peer.invitation);
+    expect(damaged.status, damaged.stderr).to.equal(74);
+    expect(damaged.stderr).to.match(/^error state_damaged: .*identity\.pending\.json/m);
+    await chmod(join(host.stateDir, 'state.key'), 0o644);
+    const exposed = await host.pair(peer.invitation);
+    expect(exposed.status, exposed.stderr).to.equal(78);
+    expect(exposed.stderr).to.match(/^error secret_file_exposed: .*state\.key/m);
   });
 });

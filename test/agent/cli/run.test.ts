@@ -87,7 +87,9 @@ describe('iam-agent run', () => {
     await writeFile(join(other.stateDir, 'identity.json'), await readFile(join(host.stateDir, 'identity.json')), {
       mode: 0o600,
     });
-    await writeFile(join(other.stateDir, 'state.key'), await readFile(join(host.stateDir, 'state.key')), { mode: 0o600 });
+    await writeFile(join(other.stateDir, 'state.key'), await readFile(join(host.stateDir, 'state.key')), {
+      mode: 0o600,
+    });
     const ended = await other.command(['run']);
     expect(ended.status, ended.stderr).to.equal(74);
     expect(ended.stderr).to.match(/^error state_damaged: /m);

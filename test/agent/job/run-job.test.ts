@@ -4,6 +4,7 @@ import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import { isRefusal } from '../../../protocol/error-codes.ts';
 import { jobIdOf } from '../../contract/journal-samples.ts';
 import { aConnection, claimsOfChunks, jobFixture, outcomesOf } from '../../support/job-fixture.ts';
+import { memoryJournal } from '../../support/journal-memory.ts';
 import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
 
 const empty = answerOf('ListAccessKeys', '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>');
@@ -84,6 +85,44 @@ describe('running a job', () => {
     expect(caller.calls.map(({ input }) => input['UserName'])).to.have.members(
       chunks.flat().map((_, index) => `user-${index}`),
     );
+  });
+
+  it('reads rows a window at a time, and runs them in their order', async () => {
+    const sizes: number[] = [];
+    const inner = memoryJournal();
+    const journal = new Proxy(inner, {
+      get: (target, name) => {
+        const own: unknown = Reflect.get(target, name);
+        if (typeof own !== 'function') return own;
+        return (...parameters: unknown[]): unknown => {
+          if (name === 'pendingRows') sizes.push(Number(parameters[2]));
+          return Reflect.apply(own, target, parameters) as unknown;
+        };
+      },
+    });
+    const chunks = [rows(400), rows(500, 400)];
+    const caller = new ScriptedCaller(() => empty);
+    const fixture = jobFixture(caller, { journal });
+    const record = await fixture.accept(claimsOfChunks(chunks, { options: { concurrency: 1 } }));
+    for (const [chunk, lines] of chunks.entries()) await fixture.jobs.rows(record, chunk, lines);
+    fixture.jobs.start();
+    await fixture.jobs.idle();
+    expect(caller.calls.map(({ input }) => input['UserName'])).to.deep.equal(
+      Array.from({ length: 900 }, (_, index) => `user-${index}`),
+    );
+    expect(Math.max(...sizes)).to.be.at.most(256);
+    expect(sizes.length).to.be.at.most(20);
+  });
+
+  it('ends rows that were just coming in when the cancel came', async () => {
+    const fixture = jobFixture(new ScriptedCaller(() => empty));
+    const record = await fixture.accept(claimsOfChunks([rows(3), rows(2, 3)]));
+    fixture.jobs.start();
+    await turn();
+    await Promise.all([fixture.jobs.rows(record, 0, rows(3)), fixture.jobs.cancel(record.id)]);
+    await fixture.jobs.idle();
+    expect(outcomesOf(await fixture.entries())).to.deep.equal({ cancelled: 5 });
+    expect(await fixture.journal.pendingRows(record.id, -1, 10)).to.deep.equal([]);
   });
 
   it('stops at the first failed row when the job says so, and ends the rest, also rows that never came', async () => {
