@@ -51,9 +51,9 @@ export interface JobFixture {
   readonly events: (readonly [string, Readonly<Record<string, unknown>>])[];
   readonly drain: AbortController;
   readonly abort: AbortController;
-  accept(claims: JobClaims): Promise<JobRecord>;
+  readonly accept: (claims: JobClaims) => Promise<JobRecord>;
   /** Every entry of a job, parsed. */
-  entries(job?: JobId): Promise<SeenEntry[]>;
+  readonly entries: (job?: JobId) => Promise<SeenEntry[]>;
 }
 
 export interface SeenEntry {

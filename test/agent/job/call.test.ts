@@ -108,7 +108,7 @@ describe('a change', () => {
   it('of one user waits for the one before it, also for its reading back; other users do not wait', async () => {
     const order: string[] = [];
     const caller = new ScriptedCaller(({ operation, input }) => {
-      order.push(`${operation} ${String(input['UserName'])}`);
+      order.push(`${operation} ${input['UserName'] as string}`);
       return operation === 'DeleteAccessKey' && order.length < 3 ? broken : noKeys;
     });
     const clock = new SimulatedClock();

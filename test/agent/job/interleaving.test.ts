@@ -1,7 +1,7 @@
 // Everything that may happen to a job at once, in orders drawn at random: chunks come, acknowledgements come, links come and go, a cancel, a
 // restart. However they fall, each row ends once, the chain fits, and memory says what the disk says.
 import { expect } from 'chai';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { nodeHashing } from '../../../agent/io/hashing-node.ts';
 import { Answers } from '../../../agent/job/answers.ts';
 import type { Journal } from '../../../agent/job/journal.ts';
@@ -109,7 +109,7 @@ async function play(script: readonly Step[]): Promise<void> {
 
 describe('a job among everything that happens at once', () => {
   it('ends each row once, with one chain, in memory as on disk', async () => {
-    const script = fc.array(fc.constantFrom(...steps), { minLength: 5, maxLength: 40 });
-    await fc.assert(fc.asyncProperty(script, play), { numRuns: 300 });
+    const script = array(constantFrom(...steps), { minLength: 5, maxLength: 40 });
+    await assert(asyncProperty(script, play), { numRuns: 300 });
   });
 });

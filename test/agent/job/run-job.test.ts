@@ -1,5 +1,6 @@
 // Running the rows of a job: how many at once, when they stop, and how those end that do not run.
 import { expect } from 'chai';
+import { spy } from 'sinon';
 import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import { isRefusal } from '../../../protocol/error-codes.ts';
 import { jobIdOf } from '../../contract/journal-samples.ts';
@@ -88,18 +89,8 @@ describe('running a job', () => {
   });
 
   it('reads rows a window at a time, and runs them in their order', async () => {
-    const sizes: number[] = [];
-    const inner = memoryJournal();
-    const journal = new Proxy(inner, {
-      get: (target, name) => {
-        const own: unknown = Reflect.get(target, name);
-        if (typeof own !== 'function') return own;
-        return (...parameters: unknown[]): unknown => {
-          if (name === 'pendingRows') sizes.push(Number(parameters[2]));
-          return Reflect.apply(own, target, parameters) as unknown;
-        };
-      },
-    });
+    const journal = memoryJournal();
+    const reads = spy(journal, 'pendingRows');
     const chunks = [rows(400), rows(500, 400)];
     const caller = new ScriptedCaller(() => empty);
     const fixture = jobFixture(caller, { journal });
@@ -110,8 +101,8 @@ describe('running a job', () => {
     expect(caller.calls.map(({ input }) => input['UserName'])).to.deep.equal(
       Array.from({ length: 900 }, (_, index) => `user-${index}`),
     );
-    expect(Math.max(...sizes)).to.be.at.most(256);
-    expect(sizes.length).to.be.at.most(20);
+    expect(Math.max(...reads.args.map(([, , count]) => count))).to.be.at.most(256);
+    expect(reads.callCount).to.be.at.most(20);
   });
 
   it('ends rows that were just coming in when the cancel came', async () => {

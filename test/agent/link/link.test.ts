@@ -232,4 +232,38 @@ describe('the link', () => {
     await played.run();
     expect(played.dialledAtMs[1]).to.be.at.most((played.dialledAtMs[0] ?? 0) + 5_000 + 2_000);
   });
+
+  it('does not dial before its counter is on disk, and ends when it cannot be', async () => {
+    const log: string[] = [];
+    const clock = new SimulatedClock();
+    const nextToken = async (): Promise<{ token: string; counter: number }> => {
+      await clock.sleep(500);
+      log.push('counter');
+      if (log.length > 4) throw new Error('disk full');
+      return { token: 't', counter: log.length };
+    };
+    const transport: Transport = { dial: () => (log.push('dial'), Promise.resolve(unreachable)) };
+    const openSession = (): never => expect.fail('nothing opened');
+    const link = keepLink(
+      { clock, transport, events: () => undefined, nextToken, openSession },
+      new AbortController().signal,
+    );
+    const ended: unknown = await clock.run(link.catch((error: unknown) => error));
+    expect(ended).to.be.instanceOf(Error).with.property('message', 'disk full');
+    expect(log).to.deep.equal(['counter', 'dial', 'counter', 'dial', 'counter']);
+  });
+
+  it('is told to stop while it waits, dials or is open, and ends without another dial', async () => {
+    const waiting = play([unreachable]);
+    waiting.stop.abort();
+    await waiting.run();
+    expect(waiting.dialledAtMs).to.deep.equal([]);
+    const dialling = play([unreachable], { maxDials: 1 });
+    await dialling.run();
+    expect(dialling.dialledAtMs).to.have.length(1);
+    const opened = play(['open'], { maxDials: 1 });
+    await opened.run();
+    expect(opened.sockets[0]?.closes).to.deep.equal([[closeCodes.going_away, 'stopping']]);
+    expect(opened.messages).to.deep.equal(['(end)']);
+  });
 });
