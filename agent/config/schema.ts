@@ -86,7 +86,8 @@ const credentials = mapping(
       .min(1, { error: 'a list: the command and its arguments' })
       .exactOptional()
       .meta({
-        about: 'A command that prints credentials as AWS defines for `credential_process`. It is run without a shell.',
+        about:
+          'A command that prints credentials as AWS defines for `credential_process`. It is run without a shell and sees PATH, HOME, the proxy variables and the names of the shared AWS files only.',
       }),
   },
   'access_key_file and secret_key_file, or source: default, or profile, or process',

@@ -64,7 +64,7 @@ function directAgents(): Agents {
 async function proxyAgents(proxy: string | undefined): Promise<Agents> {
   // Loaded only where a proxy is in the way: it brings a dozen modules.
   const { ProxyAgent } = await import('proxy-agent');
-  // What runs on this host is not reached through a proxy.
+  // What runs on this host is not reached through the configured proxy; the environment has NO_PROXY for that.
   const toProxy = (url: string): string => (isLoopback(new URL(url)) ? '' : (proxy ?? ''));
   const chosen = proxy === undefined ? {} : { getProxyForUrl: toProxy };
   const kept = new ProxyAgent({ ...chosen, ...keep });
