@@ -1,31 +1,20 @@
 // not_after is the latest start of a call, and a cancel stops what has not been sent: both hold for the repetitions of a throttled call too.
 import { expect } from 'chai';
-import { ControlPlanePeer } from '../support/control-plane-peer.ts';
-import { Host, type Program, scratch } from '../support/programs.ts';
-import { errorAnswer, type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
+import type { ControlPlanePeer } from '../support/control-plane-peer.ts';
+import { type PairedAgent, pairedAgent } from '../support/paired-agent.ts';
+import { errorAnswer, type ScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 describe('a throttled change', () => {
-  let folder: Awaited<ReturnType<typeof scratch>>;
+  let paired: PairedAgent;
   let plane: ControlPlanePeer;
   let endpoint: ScriptedEndpoint;
-  let agent: Program;
 
   before(async () => {
-    folder = await scratch();
-    plane = await ControlPlanePeer.start();
-    endpoint = await startScriptedEndpoint();
-    const host = await Host.make(`${folder.path}/host`, plane.url, { endpoint: endpoint.url });
-    expect((await host.pair(plane.invitation)).status).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    paired = await pairedAgent();
+    ({ peer: plane, endpoint } = paired);
   });
 
-  after(async () => {
-    await agent.kill();
-    await plane.stop();
-    await endpoint.stop();
-    await folder[Symbol.asyncDispose]();
-  });
+  after(() => paired.stop());
 
   it('is not sent again after the latest start of a call', async () => {
     const notAfter = Math.floor(Date.now() / 1000) + 2;

@@ -2,34 +2,23 @@
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeHashing } from '../../agent/io/hashing-node.ts';
-import { ControlPlanePeer } from '../support/control-plane-peer.ts';
-import { Host, type Program, scratch } from '../support/programs.ts';
-import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
+import type { ControlPlanePeer } from '../support/control-plane-peer.ts';
+import { type PairedAgent, pairedAgent } from '../support/paired-agent.ts';
+import { type ScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 const createMs = 400;
 
 describe('a job that must stop', () => {
-  let folder: Awaited<ReturnType<typeof scratch>>;
+  let paired: PairedAgent;
   let plane: ControlPlanePeer;
   let endpoint: ScriptedEndpoint;
-  let agent: Program;
 
   before(async () => {
-    folder = await scratch();
-    plane = await ControlPlanePeer.start();
-    endpoint = await startScriptedEndpoint();
-    const host = await Host.make(`${folder.path}/host`, plane.url, { endpoint: endpoint.url });
-    expect((await host.pair(plane.invitation)).status).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    paired = await pairedAgent();
+    ({ peer: plane, endpoint } = paired);
   });
 
-  after(async () => {
-    await agent.kill();
-    await plane.stop();
-    await endpoint.stop();
-    await folder[Symbol.asyncDispose]();
-  });
+  after(() => paired.stop());
 
   const calls = (operation: string): number => endpoint.requests.filter((one) => one.operation === operation).length;
 

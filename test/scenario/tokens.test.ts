@@ -1,42 +1,28 @@
 // What a control plane gets from a real agent for tokens that are not as they must be: a coded refusal, and nothing runs.
 import { expect } from 'chai';
-import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { signJob } from '../../protocol/job-token.ts';
 import { signJws, tokenTypes } from '../../protocol/jws.ts';
 import { agentIdSchema } from '../../protocol/ids.ts';
-import { ControlPlanePeer, makeKey } from '../support/control-plane-peer.ts';
-import { Host, type Program, scratch } from '../support/programs.ts';
-import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
+import { type ControlPlanePeer, makeKey } from '../support/control-plane-peer.ts';
+import { type PairedAgent, pairedAgent } from '../support/paired-agent.ts';
+import { type ScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 const row = '{"user":"alice"}';
 const noKeys = '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>';
 
 describe('tokens at a real agent', () => {
+  let paired: PairedAgent;
   let peer: ControlPlanePeer;
   let endpoint: ScriptedEndpoint;
-  let host: Host;
-  let agent: Program;
-  let folder: Awaited<ReturnType<typeof scratch>>;
 
   before(async () => {
-    folder = await scratch();
-    peer = await ControlPlanePeer.start();
-    endpoint = await startScriptedEndpoint();
-    host = await Host.make(join(folder.path, 'host'), peer.url, { endpoint: endpoint.url, allow: ['list'] });
-    const paired = await host.pair(peer.invitation);
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await peer.frame('credit');
+    paired = await pairedAgent({ allow: ['list'] });
+    ({ peer, endpoint } = paired);
   });
 
-  after(async () => {
-    await agent.kill('SIGTERM');
-    await peer.stop();
-    await endpoint.stop();
-    await folder[Symbol.asyncDispose]();
-  });
+  after(() => paired.stop());
 
   beforeEach(() => {
     peer.frames.length = 0;
