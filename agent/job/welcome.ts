@@ -68,7 +68,8 @@ async function afterLoss(record: JobRecord, wanted: number, journal: Journal): P
   const held = await journal.firstHeld(record.id, wanted);
   if (held === wanted) return { from: wanted, afterLoss: null };
   const { acked, ackedHead, produced, head } = record.state;
-  const from = held ?? produced + 1;
-  const before = await journal.headAt(record.id, from - 1);
-  return { from, afterLoss: before ?? (from - 1 === acked ? ackedHead : head) };
+  if (held === null) return { from: produced + 1, afterLoss: head };
+  if (held - 1 === acked) return { from: held, afterLoss: ackedHead };
+  // The head before the first kept entry went with the entry before it: that entry's own head is known, so sending begins after it.
+  return { from: held + 1, afterLoss: (await journal.headAt(record.id, held)) ?? head };
 }

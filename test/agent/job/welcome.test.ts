@@ -55,6 +55,22 @@ async function jobWith(entries: number, change: Partial<JobClaims> = {}) {
 }
 
 describe('a welcome', () => {
+  it('never guesses the head before a gap: kept entries of which the first have gone are sent from where the chain is known', async () => {
+    const inputs = { Username: '{{ user }}', 'Access Key': 'AKIAEXAMPLE000000001', Status: 'Inactive' };
+    const { welcome, view, sends, heads, jobs, journal, record } = await jobWith(3, {
+      action: 'update_access_key',
+      inputs,
+    });
+    await jobs.acknowledged(record, { sequence: 1, head: heads[1] ?? other });
+    const firstKeptUntil = Date.now() + 1_000;
+    while (Date.now() <= firstKeptUntil - 1_000) await new Promise((resolve) => setTimeout(resolve, 2));
+    await jobs.acknowledged(record, { sequence: 3, head: heads[3] ?? other });
+    await journal.purge(firstKeptUntil);
+    expect(await journal.firstHeld(id, 1)).to.equal(2);
+    await welcome(view(0));
+    expect(sends).to.deep.equal([{ job: id, from: 3, afterLoss: heads[2] }]);
+  });
+
   it('goes on where the control plane is', async () => {
     for (const stored of [0, 1, 2]) {
       const { welcome, view, sends, types, record } = await jobWith(2);
