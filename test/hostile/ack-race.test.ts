@@ -14,23 +14,12 @@ import { agentIdSchema, controlPlaneIdSchema, keyIdSchema } from '../../protocol
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { makeJobId } from '../support/control-plane-peer.ts';
 import { memoryJournal } from '../support/journal-memory.ts';
-import type { Connection } from '../../agent/connection.ts';
+import { aConnection } from '../support/job-fixture.ts';
 
 const rows = ['{"user":"a"}', '{"user":"b"}', '{"user":"c"}'];
 const kid = keyIdSchema.parse('k'.repeat(43));
 
-const connection: Connection = {
-  label: 'prod',
-  region: 'us-east-1',
-  verifySsl: true,
-  referenceValues: [],
-  credentials: { kind: 'default' },
-  allowedRoleArns: [],
-  allow: ['*'],
-  endpoints: {},
-  limits: { callsPerSecond: 1, maxCallsPerSecond: 1, burst: 1, inFlight: 1 },
-  readBackSeconds: 1,
-};
+const connection = { ...aConnection, label: 'prod', limits: { ...aConnection.limits, inFlight: 1 } };
 
 function claims(): JobClaims {
   const iat = Math.floor(Date.now() / 1000);

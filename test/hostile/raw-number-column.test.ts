@@ -3,20 +3,9 @@ import { expect } from 'chai';
 import { allowJob } from '../../agent/job/allow-job.ts';
 import { renderRow } from '../../agent/job/render.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
-import type { Connection } from '../../agent/connection.ts';
+import { aConnection } from '../support/job-fixture.ts';
 
-const connection: Connection = {
-  label: 'prod',
-  region: 'us-east-1',
-  verifySsl: true,
-  referenceValues: [],
-  credentials: { kind: 'default' },
-  allowedRoleArns: [],
-  allow: ['*'],
-  endpoints: {},
-  limits: { callsPerSecond: 1, maxCallsPerSecond: 1, burst: 1, inFlight: 1 },
-  readBackSeconds: 1,
-};
+const connection = { ...aConnection, label: 'prod', limits: { ...aConnection.limits, inFlight: 1 } };
 
 describe('a row with a column named rawJSON', () => {
   it('is a row like any other', () => {
