@@ -11,8 +11,8 @@ import { pairCommand } from './cli/pair.ts';
 import { renderCommand } from './cli/render.ts';
 import { runCommand } from './cli/run.ts';
 import { versionCommand } from './cli/version.ts';
+import type { ActionGuide } from './iam/action-guide.ts';
 import { configOf, configOption } from './cli/with-config.ts';
-import { actions } from './iam/catalogue.ts';
 
 // What this program makes (journal, lock, sockets) is for its own user.
 process.umask(0o077);
@@ -25,6 +25,11 @@ function die(error: unknown): void {
 process.on('uncaughtException', die);
 process.on('unhandledRejection', die);
 
+async function loadGuides(): Promise<readonly ActionGuide[]> {
+  const [{ actions }, { guideOf }] = await Promise.all([import('./iam/catalogue.ts'), import('./iam/action-guide.ts')]);
+  return actions.map(guideOf);
+}
+
 const render = renderCommand(terminal, (command) => configOf(command, terminal));
 const program = new Command('iam-agent')
   .description('Runs signed AWS IAM jobs on this host, with its own credentials and within its own policy.')
@@ -32,6 +37,6 @@ const program = new Command('iam-agent')
   .addCommand(runCommand(terminal, version))
   .addCommand(execCommand(terminal, version))
   .addCommand(configOption(render))
-  .addCommand(actionsCommand(terminal, () => Promise.resolve(actions)))
+  .addCommand(actionsCommand(terminal, loadGuides))
   .addCommand(versionCommand(terminal, { program: version, node: process.versions.node }));
 await runProgram(configOption(program), process.argv.slice(2), terminal);

@@ -7,7 +7,7 @@ import { chainStart, chunkDigest } from '../protocol/digest-chain.ts';
 import type { AgentId, JobId } from '../protocol/ids.ts';
 import { agentIdSchema } from '../protocol/ids.ts';
 import type { JobClaims } from '../protocol/job-claims.ts';
-import { isRawNumber, jsonFault, parseJson } from '../protocol/json.ts';
+import { isRawNumber, type Json, jsonFault, parseJson } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
 import { type JobRequest, jobRequestSchema } from './api/schemas.ts';
 import { nodeHashing } from './hashing-node.ts';
@@ -106,7 +106,12 @@ function lossyInput(text: string): string | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || isRawNumber(value)) return null;
   const { inputs } = value;
   if (typeof inputs !== 'object' || inputs === null || isRawNumber(inputs)) return null;
-  return Object.entries(inputs).find(([, input]) => isRawNumber(input))?.[0] ?? null;
+  return Object.entries(inputs).find(([, input]) => holdsRawNumber(input))?.[0] ?? null;
+}
+
+function holdsRawNumber(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return isRawNumber(value) || Object.values(value).some(holdsRawNumber);
 }
 
 /** The schema drops a member of this name in silence: the job would run without an input that its author gave. */

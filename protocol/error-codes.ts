@@ -75,6 +75,7 @@ export const errorCodes = {
   aws_transport: row('AWS could not be reached, or the connection broke.', 'host_operator', true),
   aws_timeout: row('AWS did not answer in time.', 'aws', true),
   aws_malformed: row('AWS answered with something that is no valid answer to this call.', 'aws'),
+  wait_timeout: row('What the row waits for was not complete within its Wait Seconds.', 'aws', true),
   credentials_unavailable: row('No AWS credentials could be loaded on the host.', 'host_operator'),
   // Sessions and pairing
   session_rejected: row('The session token is not valid.', 'host_operator'),

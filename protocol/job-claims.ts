@@ -15,10 +15,19 @@ export const jobOptionsSchema = z.strictObject({
 });
 export type JobOptions = z.infer<typeof jobOptionsSchema>;
 
-/** A template, or a value that is taken as it is. */
-const jobInputSchema = z.union([z.string().max(limits.rowBytes), z.number(), z.boolean(), z.null()]);
+const jsonInputSchema: z.ZodType<JsonInput> = z.union([
+  z.string().max(limits.rowBytes),
+  z.number(),
+  z.boolean(),
+  z.null(),
+  z.lazy(() => z.array(jsonInputSchema)),
+  z.lazy(() => z.record(z.string(), jsonInputSchema)),
+]);
+/** Any JSON value whose numbers a double holds. */
+type JsonInput = null | boolean | number | string | JsonInput[] | { [key: string]: JsonInput };
 
-export const jobInputsSchema = z.record(z.string().min(1).max(128), jobInputSchema);
+/** By name. A text is a template; any other value is taken as it is, and no text within it is a template. */
+export const jobInputsSchema = z.record(z.string().min(1).max(128), jsonInputSchema);
 export type JobInputs = z.infer<typeof jobInputsSchema>;
 
 export const jobClaimsSchema = z.strictObject({

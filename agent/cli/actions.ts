@@ -1,31 +1,36 @@
 // `actions [NAME]`: the catalogue of what a job may ask for, for people and (`--json`) for programs.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { ExitCode } from '../../terminal/exit-codes.ts';
 import { type Failure, failure } from '../../terminal/fail.ts';
 import { plainTable } from '../../terminal/plain-table.ts';
 import { action } from '../../terminal/program.ts';
 import { type Terminal, widthOf, writeText } from '../../terminal/terminal.ts';
 import { cut } from '../../terminal/visible-text.ts';
-import type { Action, ActionInput, Repeat } from '../iam/catalogue.ts';
+import { type AccessLevel, accessLevels, type Repeat } from '../iam/action.ts';
+import { type ActionGuide, commandOf, type InputGuide, outputText, valuesOf } from '../iam/action-guide.ts';
 
-/** Loaded only when asked for: the schemas behind it take a moment. */
-export type CatalogueLoader = () => Promise<readonly Action[]>;
+/** Loaded only when asked for: the texts behind it take a moment. */
+export type CatalogueLoader = () => Promise<readonly ActionGuide[]>;
 
 interface Options {
   readonly json?: true;
   readonly search?: string;
+  readonly access?: AccessLevel;
 }
 
 const help = `
 Examples:
   iam-agent actions --search 'access key'
-  iam-agent actions update_access_key`;
+  iam-agent actions --access permissions
+  iam-agent actions update_access_key
+  iam-agent actions --json`;
 
 export function actionsCommand(terminal: Terminal, loadCatalogue: CatalogueLoader): Command {
   return new Command('actions')
     .description('List the actions, or show one with its inputs')
     .argument('[name]', 'action, for example list_access_keys')
     .option('--search <text>', 'only actions in whose name or description all these words are')
+    .addOption(new Option('--access <level>', 'only actions of this access level').choices(accessLevels))
     .option('--json', 'JSON: an array of actions, or the one that is named')
     .addHelpText('after', help)
     .action(
@@ -37,13 +42,15 @@ export function actionsCommand(terminal: Terminal, loadCatalogue: CatalogueLoade
 
 async function show(
   terminal: Terminal,
-  catalogue: readonly Action[],
+  catalogue: readonly ActionGuide[],
   { name, options }: { readonly name: string | undefined; readonly options: Options },
 ): Promise<ExitCode | Failure> {
-  if (name !== undefined && options.search !== undefined)
-    return failure('usage', 'usage', 'give a name or --search, not both', 'iam-agent actions --help');
+  if (name !== undefined && (options.search ?? options.access) !== undefined)
+    return failure('usage', 'usage', 'give a name, or --search and --access, not both', 'iam-agent actions --help');
   if (name === undefined) {
-    const found = catalogue.filter((one) => matches(one, options.search ?? ''));
+    const found = catalogue.filter(
+      (one) => matches(one, options.search ?? '') && (options.access ?? one.accessLevel) === one.accessLevel,
+    );
     await writeText(terminal.stdout, options.json === true ? json(found) : list(found, terminal));
     return 'ok';
   }
@@ -61,9 +68,9 @@ const plain = (name: string): string =>
     .toLowerCase()
     .replace(/[\s-]+/g, '_');
 
-const json = (value: Action | readonly Action[]): string => `${JSON.stringify(value, null, 2)}\n`;
+const json = (value: ActionGuide | readonly ActionGuide[]): string => `${JSON.stringify(value, null, 2)}\n`;
 
-function matches(one: Action, search: string): boolean {
+function matches(one: ActionGuide, search: string): boolean {
   const text = `${one.name} ${one.displayName} ${one.description}`.toLowerCase();
   return search
     .toLowerCase()
@@ -71,7 +78,7 @@ function matches(one: Action, search: string): boolean {
     .every((word) => text.includes(word));
 }
 
-function unknown(name: string, catalogue: readonly Action[]): Failure {
+function unknown(name: string, catalogue: readonly ActionGuide[]): Failure {
   const close = catalogue
     .map((one) => ({ name: one.name, distance: distance(plain(name), one.name) }))
     .filter(({ distance: far }) => far <= Math.max(2, name.length / 3))
@@ -96,7 +103,7 @@ function distance(from: string, to: string): number {
   return row.at(-1) ?? 0;
 }
 
-function list(found: readonly Action[], { stdout }: Terminal): string {
+function list(found: readonly ActionGuide[], { stdout }: Terminal): string {
   const rows = found.map((one) => [one.name, one.accessLevel, one.description]);
   const table = plainTable(['ACTION', 'ACCESS', 'DESCRIPTION'], rows);
   const width = stdout.isTTY === true ? widthOf(stdout) : null;
@@ -116,25 +123,26 @@ const repeats: Readonly<Record<Repeat, string>> = {
   never: 'is never repeated blindly: something would be made twice',
 };
 
-function details(one: Action): string {
-  const output =
-    one.output.kind === 'rows' ? `one result for each of ${one.output.member}` : 'one result: what the API answers';
+function details(one: ActionGuide): string {
   const facts = plainTable(
     [one.name, one.displayName],
     [
       ['access', one.accessLevel],
       ['calls', `${one.service}:${one.operation}`],
       ['repeat', repeats[one.repeat]],
-      ['output', output],
+      ['output', outputText(one)],
+      ['example', commandOf(one)],
       ...(one.secretOutputs.length === 0 ? [] : [['secret', one.secretOutputs.join(', ')]]),
     ],
   );
   const inputs = plainTable(['INPUT', 'TYPE', 'REQUIRED', 'EXAMPLE', 'MEANING'], one.inputs.map(inputCells));
-  return `${facts}\n${one.description}\n\n${one.inputs.length === 0 ? 'It has no inputs.\n' : inputs}`;
+  return `${facts}\n${one.description}\n\n${inputs}`;
 }
 
-function inputCells(input: ActionInput): readonly string[] {
-  const choices = input.oneOf === undefined ? '' : ` One of: ${input.oneOf.join(', ')}.`;
+function inputCells(input: InputGuide): readonly string[] {
+  const values = valuesOf(input);
+  const choices = values.length === 0 ? '' : ` One of: ${values.join(', ')}.`;
+  const secret = input.secret === true ? ' Secret: never shown.' : '';
   const required = input.required ? 'yes' : 'no';
-  return [input.label, input.type, required, input.example, `${input.description}${choices}`];
+  return [input.label, input.type, required, input.example, `${input.description}${choices}${secret}`];
 }

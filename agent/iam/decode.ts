@@ -90,15 +90,14 @@ function decodeShape(shape: Shape, element: XmlElement, name: string): Json {
 }
 
 function decodeMembers(members: ReadonlyMap<string, Member>, element: XmlElement): JsonObject {
-  const byName = new Map<string, XmlElement>();
-  for (const item of element.children) {
-    if (byName.has(item.name)) throw new Malformed('a member twice');
-    byName.set(item.name, item);
-  }
+  const byName = Map.groupBy(element.children, (item) => item.name);
   const result: JsonObject = {};
   for (const [name, member] of members) {
     const found = byName.get(member.wireName);
-    if (found !== undefined) result[name] = decodeShape(member.shape(), found, name);
+    if (found === undefined) continue;
+    const [only, another] = found;
+    if (only === undefined || another !== undefined) throw new Malformed('a member twice');
+    result[name] = decodeShape(member.shape(), only, name);
   }
   return result;
 }

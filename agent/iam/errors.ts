@@ -2,7 +2,7 @@
 // the closed code beside each. No text holds a body, a header or a credential.
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Envelope } from '../../protocol/result-envelope.ts';
-import type { Repeat } from './catalogue.ts';
+import type { Repeat } from './action.ts';
 import type { Decoded } from './decode.ts';
 import type { CallAnswer, TransportCode } from './iam-caller.ts';
 
@@ -12,6 +12,8 @@ export interface CallFailure {
   readonly outcomeUnknown: boolean;
   readonly text: string;
   readonly requestId: string | null;
+  /** AWS's own code; null when AWS did not give one. */
+  readonly awsCode: string | null;
 }
 
 /** Codes with which AWS refuses for the rate; never LimitExceeded, which is a quota. */
@@ -108,7 +110,7 @@ export function answerFailure(
   const { requestId } = decoded;
   if (decoded.kind === 'malformed') {
     const text = `AWS gave no valid answer to the ${named} operation: ${decoded.detail}`;
-    return { code: 'aws_malformed', outcomeUnknown: risky, text, requestId };
+    return { code: 'aws_malformed', outcomeUnknown: risky, text, requestId, awsCode: null };
   }
   const throttled = isThrottling(decoded);
   const retries = answer.exhausted === true ? answer.attempts - 1 : null;
@@ -117,6 +119,7 @@ export function answerFailure(
     outcomeUnknown: risky && !throttled && decoded.status >= 500,
     text: serviceErrorText(decoded, named, retries),
     requestId,
+    awsCode: decoded.code,
   };
 }
 
@@ -127,9 +130,15 @@ export function missingAnswerFailure(repeat: Repeat, answer: Exclude<CallAnswer,
     const text = outcomeUnknown
       ? 'The call was stopped while it was under way.'
       : 'The call was stopped before it was made.';
-    return { code: 'cancelled', outcomeUnknown, text, requestId: null };
+    return { code: 'cancelled', outcomeUnknown, text, requestId: null, awsCode: null };
   }
-  return { code: transportErrorCode(answer.code), outcomeUnknown, text: answer.message, requestId: null };
+  return {
+    code: transportErrorCode(answer.code),
+    outcomeUnknown,
+    text: answer.message,
+    requestId: null,
+    awsCode: null,
+  };
 }
 
 /** The envelope of a failure. A list's rows have no `result`. */

@@ -1,7 +1,7 @@
 // The port to AWS: one call, whatever carries it. Answers are raw, so that one decoder serves every carrier and every test.
 import type { Connection } from '../connection.ts';
 import type { Json } from '../../protocol/json.ts';
-import type { Repeat } from './catalogue.ts';
+import type { Repeat } from './action.ts';
 import type { Service } from './schema.ts';
 
 export interface CallRequest {

@@ -2,9 +2,11 @@
 // input that renders to nothing (AWS would act on the caller's own user) and a text outside a select. Names and ARNs are AWS's to judge.
 import { isRefusal, refuse, type Refusal } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
-import type { Action, ActionInput } from './catalogue.ts';
+import type { Action, ActionInput } from './action.ts';
+import { coerce } from './coerce.ts';
 import { parameterErrorText } from './errors.ts';
-import { pythonText, pythonType } from './python-text.ts';
+import { pythonText } from './python-text.ts';
+import { faultsOf } from './validate.ts';
 
 /** One call, checked. Made only here. */
 export interface PreparedCall {
@@ -14,14 +16,20 @@ export interface PreparedCall {
   readonly roleArn: string | null;
   /** Rows of the whole listing; null: all. */
   readonly maxItems: number | null;
+  /** One envelope for each item of an answer that would be one envelope. */
+  readonly asRows: boolean;
+  /** Longest time to wait until AWS has finished; null: the first answer counts. */
+  readonly waitSeconds: number | null;
 }
 
-const roleNames = { role_arn: 'RoleArn', max_items: 'MaxItems' } as const;
+/** How the call's envelopes look. */
+export function formOf(call: Pick<PreparedCall, 'action' | 'asRows'>): 'object' | 'rows' {
+  return call.asRows ? 'rows' : call.action.output.kind;
+}
 
 /** The label, and the SDK's name for it. */
-function namesOf(input: ActionInput): readonly string[] {
-  const alias = input.member ?? (input.role === undefined ? null : roleNames[input.role]);
-  return alias === null ? [input.label] : [input.label, alias];
+function namesOf({ label, member }: ActionInput): readonly string[] {
+  return [label, member];
 }
 
 function findInput(action: Action, name: string): ActionInput | undefined {
@@ -95,68 +103,14 @@ function isBlank(value: Json | undefined): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 }
 
-type Checked =
-  { readonly kind: 'value'; readonly value: Json } | { readonly kind: 'fault'; readonly text: string } | Refusal;
-
-function nameOf(input: ActionInput): string {
-  return input.member ?? input.label;
-}
-
-function wrongType(input: ActionInput, value: Json, python: string): Checked {
-  const text = `Invalid type for parameter ${nameOf(input)}, value: ${pythonText(value)}, type: ${pythonType(value)}, valid types: <class '${python}'>`;
-  return { kind: 'fault', text };
-}
-
-function checkText(input: ActionInput, value: Json): Checked {
-  if (typeof value !== 'string') return wrongType(input, value, 'str');
-  if (!value.isWellFormed())
-    return refuse('invalid_input', `"${input.label}" holds half a character (a lone surrogate).`);
-  if (input.oneOf !== undefined) {
-    const chosen = value.trim();
-    if (input.oneOf.includes(chosen)) return { kind: 'value', value: chosen };
-    const shown = chosen.length > 100 ? `${chosen.slice(0, 100)}…` : chosen;
-    const detail = `"${input.label}" is ${JSON.stringify(shown)}; it must be one of: ${input.oneOf.join(', ')}.`;
-    return refuse('invalid_input', detail);
-  }
-  // Python counts characters, not UTF-16 units.
-  const { length } = Array.from(value);
-  if (input.minLength !== undefined && length < input.minLength) {
-    const text = `Invalid length for parameter ${nameOf(input)}, value: ${length}, valid min length: ${input.minLength}`;
-    return { kind: 'fault', text };
-  }
-  return { kind: 'value', value };
-}
-
-function checkBoolean(input: ActionInput, value: Json): Checked {
-  if (typeof value === 'boolean') return { kind: 'value', value };
-  if (typeof value !== 'string') return wrongType(input, value, 'bool');
-  const text = value.trim().toLowerCase();
-  if (text === 'true' || text === 'false') return { kind: 'value', value: text === 'true' };
+function chosenOf(input: ActionInput, oneOf: readonly string[], value: string): string | Refusal {
+  const chosen = value.trim();
+  if (oneOf.includes(chosen)) return chosen;
+  const shown = chosen.length > 100 ? `${chosen.slice(0, 100)}…` : chosen;
   return refuse(
     'invalid_input',
-    `"${input.label}" is ${JSON.stringify(value.slice(0, 100))}; it must be True or False.`,
+    `"${input.label}" is ${JSON.stringify(shown)}; it must be one of: ${oneOf.join(', ')}.`,
   );
-}
-
-function checkInteger(input: ActionInput, value: Json): Checked {
-  const number = typeof value === 'string' && /^\s*\+?\d{1,15}\s*$/.test(value) ? Number(value) : value;
-  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 1)
-    return { kind: 'value', value: number };
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : pythonText(value);
-  return refuse('invalid_input', `"${input.label}" is ${shown}; it must be a whole number from 1 up, or blank.`);
-}
-
-function check(input: ActionInput, value: Json): Checked {
-  switch (input.type) {
-    case 'text':
-      return checkText(input, value);
-    case 'boolean':
-      return checkBoolean(input, value);
-    case 'integer':
-      return checkInteger(input, value);
-    default:
-      return input.type satisfies never;
-  }
 }
 
 function checkRole(value: Json): string | Refusal {
@@ -167,8 +121,9 @@ function checkRole(value: Json): string | Refusal {
 
 function missingInputs(inputs: readonly ActionInput[]): Refusal {
   const lines = inputs.map(
-    (input) =>
-      `Missing required parameter in input: "${nameOf(input)}" (the input "${input.label}" rendered to nothing)`,
+    ({ label, member, required }) =>
+      `Missing required parameter in input: "${member}" (the input "${label}" rendered to nothing` +
+      `${required ? '' : "; AWS would act on the connection's own user: for that, leave the input out"})`,
   );
   return refuse('missing_input', parameterErrorText(lines));
 }
@@ -178,28 +133,75 @@ interface Draft {
   readonly faults: string[];
   roleArn: string | null;
   maxItems: number | null;
+  asRows: boolean;
+  waitSeconds: number | null;
 }
 
-function place(draft: Draft, input: ActionInput, value: Json): Refusal | null {
-  if (input.role === 'role_arn') {
-    const arn = checkRole(value);
-    if (isRefusal(arn)) return arn;
-    draft.roleArn = arn;
-    return null;
+function countOf(input: ActionInput, value: Json): number | Refusal {
+  const number = coerce(input, value);
+  if (isRefusal(number)) return number;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 1) return number;
+  return refuse(
+    'invalid_input',
+    `"${input.label}" is ${pythonText(value)}; it must be a whole number from 1 up, or blank.`,
+  );
+}
+
+function flagOf(input: ActionInput, value: Json): boolean | Refusal {
+  const flag = coerce(input, value);
+  if (typeof flag === 'boolean' || isRefusal(flag)) return flag;
+  return refuse('invalid_input', `"${input.label}" must be True or False, or blank.`);
+}
+
+/** One of the agent's own inputs. */
+function placeOwn(draft: Draft, input: ActionInput, value: Json): Refusal | null {
+  switch (input.role) {
+    case 'role_arn': {
+      const arn = checkRole(value);
+      if (isRefusal(arn)) return arn;
+      draft.roleArn = arn;
+      return null;
+    }
+    case 'as_rows': {
+      const flag = flagOf(input, value);
+      if (isRefusal(flag)) return flag;
+      draft.asRows = flag;
+      return null;
+    }
+    case 'max_items':
+    case 'wait_seconds': {
+      const count = countOf(input, value);
+      if (isRefusal(count)) return count;
+      draft[input.role === 'max_items' ? 'maxItems' : 'waitSeconds'] = count;
+      return null;
+    }
+    case undefined:
+      return null;
+    default:
+      return input.role satisfies never;
   }
-  const checked = check(input, value);
-  if (checked.kind === 'refused') return checked;
-  if (checked.kind === 'fault') draft.faults.push(checked.text);
-  else if (input.role === 'max_items') draft.maxItems = typeof checked.value === 'number' ? checked.value : null;
-  else if (input.member !== null) draft.input[input.member] = checked.value;
+}
+
+function place(draft: Draft, input: ActionInput, given: Json): Refusal | null {
+  if (input.role !== undefined) return placeOwn(draft, input, given);
+  let value = coerce(input, given);
+  if (!isRefusal(value) && input.oneOf !== undefined && typeof value === 'string') {
+    value = chosenOf(input, input.oneOf, value);
+  }
+  if (isRefusal(value)) return value;
+  const faults = faultsOf(input.shape, value, { name: input.member, secret: input.secret === true });
+  draft.faults.push(...faults);
+  if (faults.length === 0) draft.input[input.member] = value;
   return null;
 }
 
 /** Refusals: missing_input, invalid_input. What is blank and may be is left out, so that AWS's default applies. */
 export function prepareCall(action: Action, rendered: ReadonlyMap<ActionInput, Json>): PreparedCall | Refusal {
-  const missing = action.inputs.filter((input) => input.required && isBlank(rendered.get(input)));
+  const missing = action.inputs.filter(
+    (input) => (input.required || (input.neverBlank === true && rendered.has(input))) && isBlank(rendered.get(input)),
+  );
   if (missing.length > 0) return missingInputs(missing);
-  const draft: Draft = { input: {}, faults: [], roleArn: null, maxItems: null };
+  const draft: Draft = { input: {}, faults: [], roleArn: null, maxItems: null, asRows: false, waitSeconds: null };
   for (const input of action.inputs) {
     const value = rendered.get(input);
     if (value === undefined || isBlank(value)) continue;
@@ -207,5 +209,9 @@ export function prepareCall(action: Action, rendered: ReadonlyMap<ActionInput, J
     if (refusal !== null) return refusal;
   }
   if (draft.faults.length > 0) return refuse('invalid_input', parameterErrorText(draft.faults));
-  return { action, input: draft.input, roleArn: draft.roleArn, maxItems: draft.maxItems };
+  const { input, roleArn, maxItems, asRows, waitSeconds } = draft;
+  if (maxItems !== null && action.output.kind === 'object' && !asRows) {
+    return refuse('invalid_input', '"Max Items" counts rows: set "As Rows" to True, or leave it blank.');
+  }
+  return { action, input, roleArn, maxItems, asRows, waitSeconds };
 }

@@ -12,10 +12,20 @@ export function pythonType(value: Json): string {
 
 const pythonEscapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
+/** What str.isprintable() refuses, by its number. */
+function pythonEscape(character: string): string {
+  const known = pythonEscapes[character];
+  if (known !== undefined || character === ' ') return known ?? character;
+  const point = character.codePointAt(0) ?? 0;
+  const hex = point.toString(16);
+  if (point <= 0xff) return `\\x${hex.padStart(2, '0')}`;
+  return point <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`;
+}
+
 // Python's repr of a text: double quotes only when there is a single one and no double one.
 function pythonQuoted(value: string): string {
   const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
-  const escaped = value.replaceAll(/[\\\n\r\t]/g, (unit) => pythonEscapes[unit] ?? unit);
+  const escaped = value.replaceAll(/[\p{C}\p{Z}\\]/gu, pythonEscape);
   return `${quote}${quote === "'" ? escaped.replaceAll("'", String.raw`\'`) : escaped}${quote}`;
 }
 
@@ -28,4 +38,9 @@ export function pythonText(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(pythonText).join(', ')}]`;
   const members = Object.entries(value).map(([key, inner]) => `${pythonQuoted(key)}: ${pythonText(inner)}`);
   return `{${members.join(', ')}}`;
+}
+
+/** Python's str(): a text as it is, anything else as it is quoted. */
+export function pythonStr(value: Json): string {
+  return typeof value === 'string' ? value : pythonText(value);
 }

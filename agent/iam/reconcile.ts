@@ -7,8 +7,8 @@ import type { Clock } from '../job/clock.ts';
 import type { JsonObject } from './decode.ts';
 import { failureEnvelope } from './errors.ts';
 import type { IamCaller } from './iam-caller.ts';
-import type { PreparedCall } from './inputs.ts';
-import { callOnce } from './run-action.ts';
+import { formOf, type PreparedCall } from './inputs.ts';
+import { callOnce } from './call-once.ts';
 
 /** What was true before the call. Plain JSON: it goes into the journal before the call is made. */
 export interface ReconcileRecord {
@@ -191,8 +191,7 @@ export async function reconcile(
   const { clock, signal } = deps;
   const lead = `The outcome of ${call.action.operation} is unknown: the call may or may not have been carried out.`;
   const back = stateReader(call, record, deps);
-  const end = (sentence: string): Envelope =>
-    failureEnvelope(call.action.output.kind, 'outcome_unknown', `${lead} ${sentence}`);
+  const end = (sentence: string): Envelope => failureEnvelope(formOf(call), 'outcome_unknown', `${lead} ${sentence}`);
   if (back === null) return end('This agent knows no way to read it back.');
   const endAtMs = clock.monotonicMs() + deps.connection.readBackSeconds * 1000;
   const stepMs = (deps.connection.readBackSeconds * 1000) / (reads - 1);

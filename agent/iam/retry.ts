@@ -1,6 +1,6 @@
 // Whether a call is made again. Throttling and failures that cannot have reached AWS always may be; what may have reached it only when a
 // second time does no more than the first. LimitExceeded is a quota and is never retried. The SDK's own retries are off.
-import type { Repeat } from './catalogue.ts';
+import type { Repeat } from './action.ts';
 import { decodeAnswer } from './decode.ts';
 import { isThrottling } from './errors.ts';
 import type { CallAnswer, CallRequest } from './iam-caller.ts';

@@ -1,14 +1,18 @@
-// Runs one prepared call and streams what it gives: one page with one envelope for an object action, one page for each page of AWS for a
-// listing. Only IsTruncated ends a listing; Max Items cuts the whole of it. Never retries and never claims more than AWS answered.
+// Runs one prepared call and streams what it gives: one page with one envelope for an object action (the pages of a paged one merged), one page
+// for each page of AWS for rows. Only IsTruncated ends a listing; Max Items cuts the whole of it. Never retries and never claims more than AWS
+// answered.
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
 import type { Envelope } from '../../protocol/result-envelope.ts';
-import type { Connection } from '../connection.ts';
-import { decodeAnswer, type JsonObject } from './decode.ts';
-import { answerFailure, type CallFailure, failureEnvelope, missingAnswerFailure } from './errors.ts';
-import type { CallRequest, IamCaller } from './iam-caller.ts';
-import type { PreparedCall } from './inputs.ts';
+import { limits } from '../../protocol/limits.ts';
+import { reportOperation } from './agent-inputs.ts';
+import { reportRecords } from './credential-report.ts';
+import { callOnce, type Once, requestFor, type RunOptions } from './call-once.ts';
+import type { JsonObject } from './decode.ts';
+import { type CallFailure, failureEnvelope } from './errors.ts';
+import { formOf, type PreparedCall } from './inputs.ts';
 import { pythonText } from './python-text.ts';
+import { callUntilDone } from './wait.ts';
 
 export interface ActionPage {
   readonly envelopes: readonly Envelope[];
@@ -18,59 +22,13 @@ export interface ActionPage {
   readonly requestId: string | null;
 }
 
-export interface RunOptions {
-  readonly caller: IamCaller;
-  readonly connection: Connection;
-  readonly sessionName: string;
-  /** Go on with a listing after this page. */
-  readonly startMarker?: string | null;
-  /** Rows already given before `startMarker`; they count against Max Items. */
-  readonly itemsBefore?: number;
-  /** See CallRequest. */
-  readonly interactive?: boolean;
-  readonly retryForMs?: number;
-  readonly mayCall?: () => boolean;
-  readonly signal: AbortSignal;
-}
-
 /** The most that IAM gives at once. */
 const pageSize = 1000;
-
-export type Once =
-  | { readonly kind: 'result'; readonly result: JsonObject; readonly requestId: string | null }
-  | { readonly kind: 'failed'; readonly failure: CallFailure };
-
-/** One call, decoded. */
-export async function callOnce(caller: IamCaller, request: CallRequest): Promise<Once> {
-  const answer = await caller.call(request);
-  if (answer.kind !== 'answer') return { kind: 'failed', failure: missingAnswerFailure(request.repeat, answer) };
-  // A loss hides behind a success without its members, if the call makes something.
-  const decoded = decodeAnswer(request.service, request.operation, answer, request.repeat === 'never');
-  if (decoded.kind === 'result') return decoded;
-  return { kind: 'failed', failure: answerFailure(request.operation, request.repeat, answer, decoded) };
-}
-
-export function requestFor(call: PreparedCall, options: RunOptions, paging: Record<string, Json> = {}): CallRequest {
-  const { interactive, retryForMs, mayCall } = options;
-  return {
-    service: call.action.service,
-    operation: call.action.operation,
-    input: { ...call.input, ...paging },
-    connection: options.connection,
-    roleArn: call.roleArn,
-    sessionName: options.sessionName,
-    repeat: call.action.repeat,
-    ...(interactive === undefined ? {} : { interactive }),
-    ...(retryForMs === undefined ? {} : { retryForMs }),
-    ...(mayCall === undefined ? {} : { mayCall }),
-    signal: options.signal,
-  };
-}
 
 function failedPage(call: PreparedCall, failure: CallFailure): ActionPage {
   const { code, outcomeUnknown, text, requestId } = failure;
   const shown: ErrorCode = outcomeUnknown ? 'outcome_unknown' : code;
-  const envelope = failureEnvelope(call.action.output.kind, shown, text);
+  const envelope = failureEnvelope(formOf(call), shown, text);
   return { envelopes: [envelope], marker: null, failure: { code, outcomeUnknown }, requestId };
 }
 
@@ -87,7 +45,8 @@ type Next =
   | { readonly kind: 'fault'; readonly text: string };
 
 function nextOf(result: JsonObject, marker: string | null): Next {
-  if (result['IsTruncated'] !== true) return { kind: 'end' };
+  // One operation (ListDelegationRequests) writes it small.
+  if (result['IsTruncated'] !== true && result['isTruncated'] !== true) return { kind: 'end' };
   const next = result['Marker'];
   if (typeof next !== 'string' || next === '') {
     return { kind: 'fault', text: 'AWS says that the listing goes on, but not where (IsTruncated without a Marker).' };
@@ -100,27 +59,62 @@ function nextOf(result: JsonObject, marker: string | null): Next {
   return { kind: 'marker', marker: next };
 }
 
-function malformed(text: string, requestId: string | null): CallFailure {
-  return { code: 'aws_malformed', outcomeUnknown: false, text, requestId };
+function localFailure(code: ErrorCode, text: string, requestId: string | null): CallFailure {
+  return { code, outcomeUnknown: false, text, requestId, awsCode: null };
 }
 
-async function* runListing(call: PreparedCall, member: string, options: RunOptions): AsyncGenerator<ActionPage> {
+/** One page of AWS. The first call of an action waits, if its row asks for it. */
+async function pageAt(
+  call: PreparedCall,
+  options: RunOptions,
+  { marker, size }: { readonly marker: string | null; readonly size: number | null },
+): Promise<Once> {
+  const paging = { ...(size === null ? {} : { MaxItems: size }), ...(marker === null ? {} : { Marker: marker }) };
+  const request = requestFor(call, options, paging);
+  return marker === null ? await callUntilDone(call, request, options) : await callOnce(options.caller, request);
+}
+
+/** Where the rows of an answer are, and whether it has pages. */
+interface RowSource {
+  readonly paged: boolean;
+  readonly rowsOf: (result: JsonObject) => readonly Envelope[];
+}
+
+const itemsOf = (result: JsonObject, member: string): readonly Json[] => {
+  const items = result[member] ?? [];
+  return Array.isArray(items) ? items : [];
+};
+
+/** Null: the call gives one envelope. */
+function rowSourceOf({ action, asRows }: PreparedCall): RowSource | null {
+  const { output } = action;
+  if (output.kind === 'rows') {
+    const { member, paged } = output;
+    return { paged, rowsOf: (result) => itemsOf(result, member).map((item) => rowEnvelope(item, member)) };
+  }
+  if (!asRows) return null;
+  const { lists = [] } = output;
+  // The items of several lists: each says which one it is of.
+  const rowsOf = (result: JsonObject): readonly Envelope[] =>
+    lists.flatMap((list) => itemsOf(result, list).map((item) => ({ List: list, ...rowEnvelope(item, list) })));
+  return { paged: lists.length > 0, rowsOf };
+}
+
+async function* runRows(call: PreparedCall, source: RowSource, options: RunOptions): AsyncGenerator<ActionPage> {
   let marker = options.startMarker ?? null;
   let left = call.maxItems === null ? Infinity : call.maxItems - (options.itemsBefore ?? 0);
   while (left > 0) {
-    const paging = { MaxItems: Math.min(pageSize, left), ...(marker === null ? {} : { Marker: marker }) };
-    const page = await callOnce(options.caller, requestFor(call, options, paging));
+    const page = await pageAt(call, options, { marker, size: source.paged ? Math.min(pageSize, left) : null });
     if (page.kind === 'failed') {
       yield failedPage(call, page.failure);
       return;
     }
     const { result, requestId } = page;
-    const items = result[member] ?? [];
-    const envelopes = (Array.isArray(items) ? items : []).slice(0, left).map((item) => rowEnvelope(item, member));
+    const envelopes = source.rowsOf(result).slice(0, left);
     left -= envelopes.length;
     const next = nextOf(result, marker);
     if (next.kind === 'fault' && left > 0) {
-      const failed = failedPage(call, malformed(next.text, requestId));
+      const failed = failedPage(call, localFailure('aws_malformed', next.text, requestId));
       yield { ...failed, envelopes: [...envelopes, ...failed.envelopes] };
       return;
     }
@@ -130,18 +124,77 @@ async function* runListing(call: PreparedCall, member: string, options: RunOptio
   }
 }
 
+const pagingMembers: ReadonlySet<string> = new Set(['IsTruncated', 'isTruncated', 'Marker', 'ResponseMetadata']);
+
+/** All pages in one result, as botocore's build_full_result has it: the lists joined, the other members of the first page. */
+async function runMerged(call: PreparedCall, lists: readonly string[], options: RunOptions): Promise<ActionPage> {
+  const merged: JsonObject = {};
+  let marker: string | null = null;
+  for (let bytes = 0; ;) {
+    const page: Once = await pageAt(call, options, { marker, size: pageSize });
+    if (page.kind === 'failed') return failedPage(call, page.failure);
+    const { result, requestId } = page;
+    for (const [name, value] of Object.entries(result)) {
+      if (pagingMembers.has(name)) continue;
+      const before = merged[name];
+      if (before === undefined) {
+        if (marker === null || lists.includes(name)) merged[name] = value;
+      } else if (Array.isArray(before) && Array.isArray(value)) before.push(...value);
+    }
+    const next = nextOf(result, marker);
+    if (next.kind === 'end') {
+      return {
+        envelopes: [{ result: merged, error: null, has_error: false }],
+        marker: null,
+        failure: null,
+        requestId,
+      };
+    }
+    if (next.kind === 'fault') return failedPage(call, localFailure('aws_malformed', next.text, requestId));
+    // No more is held than could be sent.
+    bytes += JSON.stringify(result).length;
+    if (bytes > limits.envelopeBytes) {
+      const text = `The result has more than ${limits.envelopeBytes} bytes: set "As Rows" to True, or ask for less at once.`;
+      return failedPage(call, localFailure('result_too_large', text, requestId));
+    }
+    marker = next.marker;
+  }
+}
+
+async function* runReportRows(call: PreparedCall, options: RunOptions): AsyncGenerator<ActionPage> {
+  const page = await pageAt(call, options, { marker: null, size: null });
+  if (page.kind === 'failed') {
+    yield failedPage(call, page.failure);
+    return;
+  }
+  const { result, requestId } = page;
+  const { Content: content } = result;
+  const records = typeof content === 'string' ? reportRecords(content) : null;
+  if (records === null) {
+    yield failedPage(
+      call,
+      localFailure('aws_malformed', 'AWS gave a credential report that is no CSV file.', requestId),
+    );
+    return;
+  }
+  const rows = records.slice(0, call.maxItems ?? undefined);
+  const envelopes = rows.map((record): Envelope => ({ ...record, error: null, has_error: false }));
+  yield { envelopes, marker: null, failure: null, requestId };
+}
+
+async function runObject(call: PreparedCall, options: RunOptions): Promise<ActionPage> {
+  const once = await callUntilDone(call, requestFor(call, options), options);
+  if (once.kind === 'failed') return failedPage(call, once.failure);
+  const envelope: Envelope = { result: once.result, error: null, has_error: false };
+  return { envelopes: [envelope], marker: null, failure: null, requestId: once.requestId };
+}
+
 /** Never throws for what AWS or the network does; a page with `failure` is the last. */
 export async function* runAction(call: PreparedCall, options: RunOptions): AsyncGenerator<ActionPage> {
-  const { output } = call.action;
-  if (output.kind === 'rows') {
-    yield* runListing(call, output.member, options);
-    return;
-  }
-  const once = await callOnce(options.caller, requestFor(call, options));
-  if (once.kind === 'failed') {
-    yield failedPage(call, once.failure);
-    return;
-  }
-  const envelope: Envelope = { result: once.result, error: null, has_error: false };
-  yield { envelopes: [envelope], marker: null, failure: null, requestId: once.requestId };
+  const { output, operation } = call.action;
+  const source = rowSourceOf(call);
+  if (call.asRows && operation === reportOperation) yield* runReportRows(call, options);
+  else if (source !== null) yield* runRows(call, source, options);
+  else if (output.kind === 'object' && output.lists !== undefined) yield await runMerged(call, output.lists, options);
+  else yield await runObject(call, options);
 }

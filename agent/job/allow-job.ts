@@ -2,7 +2,8 @@
 // the first failure is the answer. Nothing of a job is written or run before this step said yes.
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { JobInputs } from '../../protocol/job-claims.ts';
-import { type Action, findAction } from '../iam/catalogue.ts';
+import type { Action } from '../iam/action.ts';
+import { findAction } from '../iam/catalogue.ts';
 import { matchInputs } from '../iam/inputs.ts';
 import type { Connection } from '../connection.ts';
 import { compileTemplate } from '../template/template.ts';

@@ -6,7 +6,7 @@ import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import type { Connection } from '../connection.ts';
 import { findAction } from '../iam/catalogue.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
-import type { PreparedCall } from '../iam/inputs.ts';
+import { formOf, type PreparedCall } from '../iam/inputs.ts';
 import { beforeCall, reconcile, type ReconcileRecord } from '../iam/reconcile.ts';
 import { runAction } from '../iam/run-action.ts';
 import type { Clock } from './clock.ts';
@@ -38,6 +38,8 @@ export type Stop = 'expired' | 'cancelled' | 'interrupted';
 export type CallStep =
   | {
       readonly kind: 'page';
+      /** The envelopes of rows are numbered. */
+      readonly form: 'object' | 'rows';
       readonly envelopes: readonly Envelope[];
       readonly marker: string | null;
       readonly outcome: RowOutcome | null;
@@ -64,20 +66,22 @@ async function* readPages(
   progress: RowProgress | null,
   ports: CallPorts,
 ): AsyncGenerator<CallStep> {
-  const { caller, connection, sessionName, signal } = ports;
+  const { caller, clock, connection, sessionName, drain, signal } = ports;
   const startMarker = progress?.marker ?? null;
   const pages = runAction(call, {
     caller,
+    clock,
     connection,
     sessionName,
     startMarker,
     itemsBefore: progress?.items ?? 0,
     mayCall: () => ports.stop() === null,
+    drain,
     signal,
   });
   try {
     for await (const page of pages) {
-      if (page.failure !== null && signal.aborted) break;
+      if (page.failure !== null && (signal.aborted || (drain.aborted && page.failure.code === 'cancelled'))) break;
       const cut = page.failure === null ? null : stopOf(ports);
       if (cut !== null) {
         yield cut;
@@ -86,7 +90,7 @@ async function* readPages(
       const { envelopes, marker, requestId } = page;
       const more = marker !== null && page.failure === null;
       const outcome = more ? null : page.failure === null ? 'succeeded' : 'failed';
-      yield { kind: 'page', envelopes, marker, outcome, requestId };
+      yield { kind: 'page', form: formOf(call), envelopes, marker, outcome, requestId };
       if (!more) return;
       if (ports.drain.aborted) break;
       await ports.room();
@@ -116,12 +120,14 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
   const unaborted = new AbortController().signal;
   let stopped: CallStep | null = null;
   const mayCall = (): boolean => (stopped = stopOf(ports)) === null;
-  for await (const page of runAction(call, { caller, connection, sessionName, mayCall, signal: unaborted })) {
+  const options = { caller, clock, connection, sessionName, mayCall, signal: unaborted };
+  for await (const page of runAction(call, options)) {
     const { envelopes, requestId, failure } = page;
     if (failure?.outcomeUnknown === true) return readBack(call, record, ports);
     // It waited, or was throttled, until the job had to stop: nothing was carried out.
     if (failure !== null && stopped !== null) return stopped;
-    return { kind: 'page', envelopes, marker: null, outcome: failure === null ? 'succeeded' : 'failed', requestId };
+    const outcome = failure === null ? 'succeeded' : 'failed';
+    return { kind: 'page', form: formOf(call), envelopes, marker: null, outcome, requestId };
   }
   throw new Error(`the action ${call.action.name} gave no page`);
 }
@@ -155,7 +161,14 @@ async function readBack(call: PreparedCall, record: ReconcileRecord | null, port
   try {
     const envelope = await reconcile(call, record, { caller, connection, sessionName, clock, signal });
     if (signal.aborted) return { kind: 'interrupted' };
-    return { kind: 'page', envelopes: [envelope], marker: null, outcome: 'unknown', requestId: null };
+    return {
+      kind: 'page',
+      form: formOf(call),
+      envelopes: [envelope],
+      marker: null,
+      outcome: 'unknown',
+      requestId: null,
+    };
   } catch (error) {
     if (signal.aborted) return { kind: 'interrupted' };
     throw error;
@@ -178,5 +191,6 @@ function restoredCall(stored: Json): PreparedCall {
   const { roleArn, maxItems } = stored as { roleArn: string | null; maxItems: number | null };
   const action = findAction(name);
   if (action === undefined) throw new Error(`the journal names the action ${name}, which this version does not have`);
-  return { action, input, roleArn, maxItems };
+  // Only changes are stored, and a change gives one envelope and waits for nothing.
+  return { action, input, roleArn, maxItems, asRows: false, waitSeconds: null };
 }

@@ -15,10 +15,15 @@ export function dryRunEnvelope(call: PreparedCall): Envelope {
   const wouldCall: Json = {
     Service: call.action.service,
     Operation: call.action.operation,
-    Input: { ...call.input },
+    Input: shownInput(call),
     ...(call.roleArn === null ? {} : { RoleArn: call.roleArn }),
   };
   return { result: { DryRun: wouldCall }, error: null, has_error: false };
+}
+
+function shownInput({ action, input }: PreparedCall): Json {
+  const secret = new Set(action.inputs.filter((one) => one.secret === true).map((one) => one.member));
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, secret.has(name) ? '***' : value]));
 }
 
 export interface EnvelopeLines {

@@ -9,6 +9,7 @@ import { type ErrorCode, type Refusal, isRefusal } from '../../protocol/error-co
 import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
+import { formOf, type PreparedCall } from '../iam/inputs.ts';
 import { allowRow } from './allow-row.ts';
 import { type CallPorts, type CallStep, callAws, resumeIntent, type Stop } from './call.ts';
 import type { Clock } from './clock.ts';
@@ -46,7 +47,7 @@ export async function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): 
   for await (const step of stepsOf(plan, pending, ports)) {
     if (step.kind === 'interrupted') return null;
     const page = asPage(step);
-    const firstItem = plan.action.output.kind === 'rows' ? items : null;
+    const firstItem = page.form === 'rows' ? items : null;
     const { lines, fault } = envelopeLines(pending.row, firstItem, page.envelopes);
     items += lines.length;
     if (page.outcome === null && fault === null) {
@@ -70,7 +71,7 @@ async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): Async
   const rendered = renderRow(plan, pending.line);
   const call = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
   if (isRefusal(call)) yield refused(call);
-  else if (plan.options.dry_run === true) yield answered(dryRunEnvelope(call));
+  else if (plan.options.dry_run === true) yield answered(call, dryRunEnvelope(call));
   else yield* callAws(call, pending.progress, callPorts);
 }
 
@@ -86,15 +87,22 @@ type Page = Extract<CallStep, { kind: 'page' }>;
 function asPage(step: Exclude<CallStep, { kind: 'interrupted' }>): Page {
   if (step.kind === 'page') return step;
   const envelopes = [refusalEnvelope(step.refusal)];
-  return { kind: 'page', envelopes, marker: null, outcome: step.outcome, requestId: null };
+  return { kind: 'page', form: 'object', envelopes, marker: null, outcome: step.outcome, requestId: null };
 }
 
 function refused(refusal: Refusal): CallStep {
   return { kind: 'refused', refusal, outcome: 'refused' };
 }
 
-function answered(envelope: Envelope): CallStep {
-  return { kind: 'page', envelopes: [envelope], marker: null, outcome: 'succeeded', requestId: null };
+function answered(call: PreparedCall, envelope: Envelope): CallStep {
+  return {
+    kind: 'page',
+    form: formOf(call),
+    envelopes: [envelope],
+    marker: null,
+    outcome: 'succeeded',
+    requestId: null,
+  };
 }
 
 function codeOf(envelopes: readonly Envelope[]): ErrorCode | undefined {

@@ -1,7 +1,7 @@
 // A job (or an `exec` call) after every check that needs no row: what each of its rows is run with. Compiled once, never changed.
 import type { JobInputs, JobOptions } from '../../protocol/job-claims.ts';
 import type { Json } from '../../protocol/json.ts';
-import type { Action, ActionInput } from '../iam/catalogue.ts';
+import type { Action, ActionInput } from '../iam/action.ts';
 import type { Connection } from '../connection.ts';
 import type { Template } from '../template/template.ts';
 

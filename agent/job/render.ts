@@ -2,7 +2,7 @@
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import { isRawNumber, type Json, jsonFault, parseJson } from '../../protocol/json.ts';
 import { limits } from '../../protocol/limits.ts';
-import type { ActionInput } from '../iam/catalogue.ts';
+import type { ActionInput } from '../iam/action.ts';
 import { type PreparedCall, prepareCall } from '../iam/inputs.ts';
 import { renderTemplate } from '../template/template.ts';
 import type { Plan } from './plan.ts';

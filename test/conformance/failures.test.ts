@@ -4,7 +4,7 @@
 import { expect } from 'chai';
 import { actions, findAction } from '../../agent/iam/catalogue.ts';
 import { prepareCall } from '../../agent/iam/inputs.ts';
-import { callOnce, requestFor } from '../../agent/iam/run-action.ts';
+import { callOnce, requestFor } from '../../agent/iam/call-once.ts';
 import type { Json } from '../../protocol/json.ts';
 import { type Answer, errorAnswer, rawAnswer, type Step, xmlAnswer } from '../support/scripted-endpoint.ts';
 import { prepared, runEnvelopes, testCaller, testConnection, useSideBySide } from './side-by-side.ts';
@@ -149,9 +149,11 @@ describe('failures equal to boto3', () => {
 
   for (const action of actions) {
     const texts = action.inputs.filter(
-      ({ type, oneOf, member }) => type === 'text' && oneOf === undefined && member !== null,
+      ({ shape, oneOf, role }) => shape.type === 'text' && oneOf === undefined && role === undefined,
     );
-    if (texts.length === 0) continue;
+    // Actions whose required inputs are of another kind are compared in every-operation.
+    const others = action.inputs.some(({ required, shape }) => required && shape.type !== 'text');
+    if (texts.length === 0 || others) continue;
     it(`lengths: ${action.name} takes what boto3 takes`, async () => {
       for (const length of [1, 15, 16, 19, 20]) {
         const rendered = new Map(

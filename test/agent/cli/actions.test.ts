@@ -2,9 +2,12 @@ import { PassThrough } from 'node:stream';
 import { Command } from 'commander';
 import { expect } from 'chai';
 import { actionsCommand } from '../../../agent/cli/actions.ts';
-import { actions } from '../../../agent/iam/catalogue.ts';
+import { guideOf } from '../../../agent/iam/action-guide.ts';
+import { actions as catalogue } from '../../../agent/iam/catalogue.ts';
 import { runProgram } from '../../../terminal/program.ts';
 import { recording } from './recording.ts';
+
+const actions = catalogue.map(guideOf);
 
 async function run(...words: readonly string[]): Promise<{ exit: string | null; out: string; err: string }> {
   const terminal = recording(PassThrough.from([]));

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { findAction, type Action } from '../../../agent/iam/catalogue.ts';
+import type { Action } from '../../../agent/iam/action.ts';
+import { findAction } from '../../../agent/iam/catalogue.ts';
 import { matchInputs, prepareCall, type PreparedCall } from '../../../agent/iam/inputs.ts';
 import { isRefusal, type Refusal } from '../../../protocol/error-codes.ts';
 import { type Json, parseJson } from '../../../protocol/json.ts';

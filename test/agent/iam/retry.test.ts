@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Repeat } from '../../../agent/iam/catalogue.ts';
+import type { Repeat } from '../../../agent/iam/action.ts';
 import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import { decideRetry, judge, retryLimits, type Verdict } from '../../../agent/iam/retry.ts';
 

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import type { CallAnswer, CallRequest, IamCaller } from '../../../agent/iam/iam-caller.ts';
 import { type ActionPage, runAction } from '../../../agent/iam/run-action.ts';
 import type { Json } from '../../../protocol/json.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { prepared, testConnection } from '../../conformance/side-by-side.ts';
 import { errorAnswer, xmlAnswer } from '../../support/scripted-endpoint.ts';
 
@@ -40,7 +41,8 @@ async function run(
   caller: IamCaller,
   more: { startMarker?: string | null; itemsBefore?: number } = {},
 ): Promise<ActionPage[]> {
-  const options = { caller, connection, sessionName: 'job-7', signal: new AbortController().signal, ...more };
+  const clock = new SimulatedClock();
+  const options = { caller, clock, connection, sessionName: 'job-7', signal: new AbortController().signal, ...more };
   return await Array.fromAsync(runAction(prepared(action, inputs), options));
 }
 

@@ -55,7 +55,14 @@ describe('envelopes', () => {
   it('of a dry run name the call, with the role only when there is one', () => {
     const action = findAction('list_access_keys');
     if (action === undefined) throw new Error('no such action');
-    const call = { action, input: { UserName: 'alice' }, roleArn: null, maxItems: null };
+    const call = {
+      action,
+      input: { UserName: 'alice' },
+      roleArn: null,
+      maxItems: null,
+      asRows: false,
+      waitSeconds: null,
+    };
     const plain = { Service: 'iam', Operation: 'ListAccessKeys', Input: { UserName: 'alice' } };
     expect(dryRunEnvelope(call)).to.deep.equal({ result: { DryRun: plain }, error: null, has_error: false });
     const role = dryRunEnvelope({ ...call, roleArn: 'arn:aws:iam::123456789012:role/r' });

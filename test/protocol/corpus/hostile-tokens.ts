@@ -200,7 +200,8 @@ function claims({ root }: Keys): HostileToken[] {
     claim('time as text', { ...good, exp: String(good.exp) }),
     claim('negative time', { ...good, iat: -1 }),
     claim('concurrency of zero', { ...good, options: { concurrency: 0 } }),
-    claim('input that is an object', { ...good, inputs: { UserName: { $ne: 1 } } }),
+    claim('inputs that are a list', { ...good, inputs: [{ UserName: 'alice' }] }),
+    claim('input with a name that is too long', { ...good, inputs: { ['U'.repeat(129)]: 'alice' } }),
     claim('digest in upper case', {
       ...good,
       rows: { count: 2, chunks: [{ rows: 2, digest: someDigest.toUpperCase() }] },

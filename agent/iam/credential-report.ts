@@ -1,0 +1,48 @@
+// The lines of a credential report (CSV with a header, RFC 4180; AWS quotes nothing today, and a user name may hold a comma) as records.
+
+/** One line's fields, and where the next line begins. */
+function readLine(text: string, start: number): { readonly fields: readonly string[]; readonly next: number } {
+  const fields: string[] = [];
+  let at = start;
+  for (;;) {
+    let field = '';
+    if (text[at] === '"') {
+      at += 1;
+      for (;;) {
+        const close = text.indexOf('"', at);
+        const end = close === -1 ? text.length : close;
+        field += text.slice(at, end);
+        at = end + 1;
+        if (text[at] !== '"') break;
+        field += '"';
+        at += 1;
+      }
+    }
+    let end = at;
+    while (end < text.length && text[end] !== ',' && text[end] !== '\n') end += 1;
+    field += text.slice(at, end);
+    at = end;
+    if (text[at] === ',') {
+      fields.push(field);
+      at += 1;
+      continue;
+    }
+    fields.push(field.endsWith('\r') ? field.slice(0, -1) : field);
+    return { fields, next: at + 1 };
+  }
+}
+
+/** Null: it is no report (no header, or a line with another number of fields). */
+export function reportRecords(text: string): readonly Readonly<Record<string, string>>[] | null {
+  if (text === '') return null;
+  const { fields: names, next } = readLine(text, 0);
+  const records: Readonly<Record<string, string>>[] = [];
+  for (let at = next; at < text.length;) {
+    const line = readLine(text, at);
+    at = line.next;
+    if (line.fields.length === 1 && line.fields[0] === '') continue;
+    if (line.fields.length !== names.length) return null;
+    records.push(Object.fromEntries(names.map((name, index) => [name, line.fields[index] ?? ''])));
+  }
+  return records;
+}
