@@ -68,4 +68,14 @@ describe('envelopes', () => {
     const role = dryRunEnvelope({ ...call, roleArn: 'arn:aws:iam::123456789012:role/r' });
     expect(role).to.have.nested.property('result.DryRun.RoleArn', 'arn:aws:iam::123456789012:role/r');
   });
+
+  it('of a dry run show no secret', () => {
+    const action = findAction('create_login_profile');
+    if (action === undefined) throw new Error('no such action');
+    const input = { UserName: 'alice', Password: 'hunter2hunter2' };
+    const call = { action, input, roleArn: null, maxItems: null, asRows: false, waitSeconds: null };
+    expect(dryRunEnvelope(call))
+      .to.have.nested.property('result.DryRun.Input')
+      .that.deep.equals({ ...input, Password: '***' });
+  });
 });
