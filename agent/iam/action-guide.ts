@@ -25,7 +25,7 @@ const columns: Readonly<Record<string, string>> = {
   WaitSeconds: '300',
 };
 
-export function typeText(shape: InputShape): string {
+function typeText(shape: InputShape): string {
   switch (shape.type) {
     case 'text':
       return shape.json === true ? 'JSON document' : 'text';

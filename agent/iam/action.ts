@@ -31,7 +31,7 @@ export type InputShape =
     };
 
 /** Inputs that the agent itself uses; all others are members of the request. */
-export type InputRole = 'role_arn' | 'max_items' | 'as_rows' | 'wait_seconds';
+type InputRole = 'role_arn' | 'max_items' | 'as_rows' | 'wait_seconds';
 
 export interface ActionInput {
   readonly label: string;

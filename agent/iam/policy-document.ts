@@ -3,7 +3,12 @@
 import { type Json, jsonFault, parseJson } from '../../protocol/json.ts';
 
 /** Output members that hold a policy document, wherever they stand. */
-export const policyMembers: ReadonlySet<string> = new Set(['Document', 'PolicyDocument', 'AssumeRolePolicyDocument']);
+export const policyMembers: ReadonlySet<string> = new Set([
+  'Document',
+  'PolicyDocument',
+  'AssumeRolePolicyDocument',
+  'AssumeRolePolicyDocumentTemplate',
+]);
 
 /** Deeper documents than this stay text: AWS accepts none. */
 const maxDepth = 200;

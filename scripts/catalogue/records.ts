@@ -30,7 +30,7 @@ function labelOf(member: string): string {
   );
 }
 
-export function sdkOperations(): readonly string[] {
+function sdkOperations(): readonly string[] {
   return Object.keys(iamSdk)
     .filter((name) => name.endsWith('$') && operationShapes('iam', name.slice(0, -1)) !== null)
     .map((name) => name.slice(0, -1));

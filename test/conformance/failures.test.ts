@@ -164,7 +164,7 @@ describe('failures equal to boto3', () => {
         const input = Object.fromEntries([...rendered].map(([known, value]) => [known.member ?? '', value]));
         const ours = prepareCall(action, rendered);
         const step = errorAnswer(400, 'Reached', 'it was sent');
-        const theirs = await side().boto([step], { method: action.name, input });
+        const theirs = await side().boto([step], { service: action.service, method: action.name, input });
         if (theirs.error?.includes('(Reached)') === true) expect(ours, `${length}`).to.deep.include({ input });
         else expect(ours, `${length}`).to.have.property('detail', theirs.error);
       }

@@ -65,7 +65,9 @@ export async function runPages(
   connection: Connection,
   signal = new AbortController().signal,
 ): Promise<ActionPage[]> {
-  return await Array.fromAsync(runAction(call, { caller, clock: systemClock(), connection, sessionName: 'job-1', signal }));
+  return await Array.fromAsync(
+    runAction(call, { caller, clock: systemClock(), connection, sessionName: 'job-1', signal }),
+  );
 }
 
 export async function runEnvelopes(call: PreparedCall, caller: IamCaller, connection: Connection): Promise<Envelope[]> {

@@ -57,7 +57,7 @@ describe('the whole catalogue between the real programs', function suite() {
   }
 
   const envelopes = (entries: readonly Entry[]): Readonly<Record<string, unknown>>[] =>
-    entries.flatMap(({ envelope }) => envelope ?? []);
+    entries.map(({ envelope }) => envelope).filter((envelope) => envelope !== undefined);
   const outcomes = (entries: readonly Entry[]): string[] => entries.flatMap(({ row_end: end }) => end?.outcome ?? []);
 
   it('makes users with tags: as JSON values, as JSON text, as a column prints', async () => {

@@ -1,4 +1,4 @@
-# The independent oracle: boto3 itself, driven over JSON lines. Each line in is one call; each line out is what boto3 returned or raised,
+# The independent oracle: boto3 itself, driven over JSON lines. Each line in is one question; each line out is what boto3 returned or raised,
 # printed as JSON the way a playbook would print it (datetime as isoformat, bytes as text or base64).
 import base64
 import json
@@ -7,7 +7,10 @@ from xml.etree import ElementTree
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, PaginationError
+
+sys.dont_write_bytecode = True
+from iam_plan import operation_names, plan_for, reduce_models
 
 clients = {}
 
@@ -52,22 +55,61 @@ def parse(text):
     return tree(parser.close())
 
 
+def merged_by_hand(api, operation, call):
+    """What build_full_result would give, for the operations that have a marker and no paginator in botocore."""
+    method = getattr(api, call["method"])
+    sized = "MaxItems" in operation.input_shape.members
+    whole = {}
+    paging = {"MaxItems": call["paginate"]["PageSize"]} if sized else {}
+    while True:
+        page = method(**call["input"], **paging)
+        page.pop("ResponseMetadata")
+        truncated = page.pop("IsTruncated", False) or page.pop("isTruncated", False)
+        marker = page.pop("Marker", None)
+        for name, value in page.items():
+            if isinstance(value, list):
+                whole[name] = whole.get(name, []) + value
+            elif "Marker" not in paging:
+                whole[name] = value
+        if not truncated:
+            return whole
+        if marker == paging.get("Marker"):
+            raise PaginationError(message=f"The same next token was received twice: {({'Marker': marker})}")
+        paging["Marker"] = marker
+
+
 def run(call):
     if "xml" in call:
         return parse(call["xml"])
+    if "known" in call:
+        apis = {service: client({**call, "service": service}) for service in call["known"]}
+        names = {service: operation_names(api) for service, api in apis.items()}
+        paginated = [method for method in names["iam"].values() if apis["iam"].can_paginate(method)]
+        return {"names": names, "paginated": paginated, "dropped": reduce_models(apis, call["known"])}
     api = client(call)
+    if "plan" in call:
+        return plan_for(api, call["plan"], call["seed"], call["mixed"])
+    if "arrange" in call:
+        # Moto is slow to load, and few tests ask for it.
+        from moto_cases import arrange, implemented
+
+        return arrange(api, call["arrange"]) if call["arrange"] else {"operations": implemented(api)}
     name = call["method"]
-    if "paginate" in call:
-        return api.get_paginator(name).paginate(**call["input"], PaginationConfig=call["paginate"]).build_full_result()
-    return getattr(api, name)(**call["input"])
+    if "paginate" not in call:
+        return getattr(api, name)(**call["input"])
+    if not api.can_paginate(name):
+        operation = api.meta.service_model.operation_model(api.meta.method_to_api_mapping[name])
+        return merged_by_hand(api, operation, call)
+    return api.get_paginator(name).paginate(**call["input"], PaginationConfig=call["paginate"]).build_full_result()
 
 
 for line in sys.stdin:
     call = json.loads(line)
     try:
         answer = {"result": run(call)}
+        text = json.dumps({"id": call["id"], **answer}, default=plain)
     except (ClientError, BotoCoreError) as error:
-        answer = {"error": str(error)}
+        text = json.dumps({"id": call["id"], "error": str(error)})
     except Exception as error:
-        answer = {"crash": f"{type(error).__name__}: {error}"}
-    print(json.dumps({"id": call["id"], **answer}, default=plain), flush=True)
+        text = json.dumps({"id": call["id"], "crash": f"{type(error).__name__}: {error}"})
+    print(text, flush=True)

@@ -19,6 +19,8 @@ export interface Moto {
   readonly url: string;
   /** Forgets every user, key and policy. */
   reset(): Promise<void>;
+  /** From now on no key is known, so that every call is refused. */
+  refuseAll(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -36,14 +38,15 @@ export async function startMoto(): Promise<Moto> {
       once(lines, 'line', { signal: AbortSignal.timeout(startWithinMs) }),
       once(child, 'exit').then(() => Promise.reject(new Error('moto ended before it listened'))),
     ])) as [string];
-    const reset = async (): Promise<void> => {
-      const answer = await fetch(`${url}/moto-api/reset`, {
-        method: 'POST',
-        signal: AbortSignal.timeout(startWithinMs),
-      });
-      if (!answer.ok) throw new Error(`moto did not reset: ${answer.status}`);
+    const tell = async (path: string, body = ''): Promise<void> => {
+      const signal = AbortSignal.timeout(startWithinMs);
+      const answer = await fetch(`${url}/moto-api/${path}`, { method: 'POST', body, signal });
+      if (!answer.ok) throw new Error(`moto did not take ${path}: ${answer.status}`);
     };
-    return { url, reset, stop };
+    const reset = async (): Promise<void> => await tell('reset');
+    // The number of requests that are let through before keys are looked at.
+    const refuseAll = async (): Promise<void> => await tell('reset-auth', '0');
+    return { url, reset, refuseAll, stop };
   } catch (error) {
     await stop();
     throw error;
