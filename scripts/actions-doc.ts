@@ -26,6 +26,16 @@ a template. Blank means "not given". Types, presence and minimum lengths are che
   \`ResponseMetadata\`). With \`As Rows\` each item is a result of its own, as the pages come; \`List\` names its list.
 - _one result for each of …_: one row for each item; items that are plain texts stand under the list's name.
 
+**Compared with boto3.** \`test/conformance\` runs every operation beside boto3 and prints its counts: what moto implements
+against a real moto server, all by generated answers, wrong inputs by botocore's texts. Different on purpose:
+
+- A blank required input is refused (\`missing_input\`); so is a blank \`Username\`, which AWS would take for the caller's own
+  user, and a change without one.
+- A success of \`create_…\`, \`upload_…\`, \`reset_…\` or \`acquire_…\` without what AWS promises in it is an error.
+- Whole numbers are numbers, not \`True\` or \`False\`, and below 2^53. A policy may be given as the object it holds.
+- A secret value is shown as \`\*\*\*\` in a refusal.
+- The selects of the published integration (Status of Update Access Key, two of List Policies) take only their values.
+
 **Access** is what the host's \`allow\` lists name, besides the actions themselves.
 
 `;
