@@ -69,9 +69,16 @@ export function transportText(code: TransportCode, endpointUrl: string, detail =
   }
 }
 
-/** What botocore raises for parameters that it does not send. */
+const shownFaults = 100;
+const shownFaultCharacters = 2_000;
+
+/** What botocore raises for parameters that it does not send. A list of thousands of wrong items would make a text of megabytes. */
 export function parameterErrorText(faults: readonly string[]): string {
-  return `Parameter validation failed:\n${faults.join('\n')}`;
+  const lines = faults
+    .slice(0, shownFaults)
+    .map((line) => (line.length > shownFaultCharacters ? `${line.slice(0, shownFaultCharacters)}…` : line));
+  if (faults.length > shownFaults) lines.push(`(and ${faults.length - shownFaults} more)`);
+  return `Parameter validation failed:\n${lines.join('\n')}`;
 }
 
 function transportErrorCode(code: TransportCode): ErrorCode {

@@ -105,6 +105,14 @@ describe('texts become what the input is', () => {
     expect(password).to.contain('Invalid type for parameter NewPassword, value: ***');
   });
 
+  it('a refusal of thousands of faults, or of a very long value, stays short', () => {
+    const many = detailOf('tag_user', { Username: 'a', Tags: Array.from({ length: 50_000 }, () => 1) });
+    expect(many.split('\n')).to.have.length(102);
+    expect(many).to.contain('(and 49900 more)');
+    const long = detailOf('create_user', { Username: ['x'.repeat(200_000)] });
+    expect(long.length).to.be.below(3_000);
+  });
+
   it('nothing of an optional user name is refused; leaving it out means the own user', () => {
     expect(detailOf('get_user', { Username: ' ' })).to.contain('leave the input out');
     expect(inputOf('get_user', {})).to.deep.equal({});
