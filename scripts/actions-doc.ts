@@ -33,7 +33,7 @@ against a real moto server, all by generated answers, wrong inputs by botocore's
   user, and a change without one.
 - A success of \`create_…\`, \`upload_…\`, \`reset_…\` or \`acquire_…\` without what AWS promises in it is an error.
 - Whole numbers are numbers, not \`True\` or \`False\`, and below 2^53. A policy may be given as the object it holds.
-- A secret value is shown as \`\*\*\*\` in a refusal.
+- A secret value is shown as \`***\` in a refusal.
 - The selects of the published integration (Status of Update Access Key, two of List Policies) take only their values.
 
 **Access** is what the host's \`allow\` lists name, besides the actions themselves.

@@ -27,10 +27,16 @@ function textOf(element: XmlElement): string {
   return element.text;
 }
 
+/** The most digits that Python's int() takes. */
+const integerDigits = 4300;
+
 function decodeInteger(text: string): Json {
+  // Before the pattern, which would need a stack as deep as the text is long.
+  if (text.length > 2 * integerDigits) throw new Malformed('a number that is none');
   // What Python's int() takes.
   if (!/^\s*[+-]?\d+(?:_\d+)*\s*$/.test(text)) throw new Malformed('a number that is none');
   const digits = text.trim().replaceAll('_', '').replace(/^\+/, '');
+  if (digits.replace('-', '').length > integerDigits) throw new Malformed('a number that is none');
   const value = Number(digits);
   if (Number.isSafeInteger(value)) return value;
   return rawNumber(digits.replace(/^(-?)0+(?=\d)/, '$1'));

@@ -208,7 +208,9 @@ export function readXml(body: Uint8Array | string): XmlElement | XmlFault {
     return fault('not UTF-8');
   }
   // XML 1.0 section 2.11: every line end is read as one line feed.
-  const reader = new Reader(source.includes('\r') ? source.replaceAll('\r\n', '\n').replaceAll('\r', '\n') : source);
+  // Splitting is faster than replacing where megabytes are carriage returns.
+  const lines = source.includes('\r') ? source.replaceAll('\r\n', '\n').split('\r').join('\n') : source;
+  const reader = new Reader(lines);
   try {
     return reader.read();
   } catch (error) {

@@ -178,6 +178,8 @@ const units = [
   '%zz',
   '9',
   '0',
+  '9_',
+  '%20',
   '.',
   '_1',
   '[',
@@ -196,10 +198,10 @@ const units = [
   '<Error><Code>',
 ] as const;
 
-/** The same unit very often, inside a document that would be valid without it. */
-export function hostile(random: Random, source: string): string {
+/** The same unit very often (`largest`: at the most so many characters), inside a document that would be valid without it. */
+export function hostile(random: Random, source: string, largest: number): string {
   const unit = random.pick(units);
-  const size = random.pick([100, 10_000, 300_000, 1_500_000]);
+  const size = random.pick([100, 10_000, 300_000, largest]);
   const many = unit.repeat(Math.max(1, Math.floor(size / unit.length)));
   const at = source.indexOf('>', random.integer(source.length)) + 1;
   const place = random.pick(['inside', 'alone', 'attribute', 'name', 'twice']);

@@ -24,7 +24,14 @@ MIXED = {"members": "some", "lists": "any", "texts": "odd", "times": "odd", "num
 MIXED |= {"booleans": "odd", "documents": "odd", "blobs": "odd", "extras": "once"}
 
 
-BROKEN = {"times": "soon", "numbers": "1.5", "blobs": "A"}
+BROKEN = [
+    ("a date that is none", "times", "soon"),
+    ("a day that is none", "times", "2021-02-29T00:00:00Z"),
+    ("a number that is none", "numbers", "1.5"),
+    ("no number", "numbers", ""),
+    ("a number longer than Python reads", "numbers", "9" * 4301),
+    ("a blob that is none", "blobs", "A"),
+]
 
 
 class AnswerWriter:
@@ -37,8 +44,8 @@ class AnswerWriter:
         self.lacking = False
 
     def chosen(self, kind, values):
-        if self.style.get(kind) == "broken":
-            return BROKEN[kind]
+        if kind in self.style.get("broken", {}):
+            return self.style["broken"][kind]
         return self.rng.choice(values) if self.style.get(kind) == "odd" else values[0]
 
     def is_there(self, required):
@@ -200,8 +207,8 @@ def broken_for(operation, seed):
     if operation.output_shape is None:
         return found[:2]
     found.append(answer("no result", wrapped(operation, None)))
-    for title, kind in (("a date that is none", "times"), ("a number that is none", "numbers"), ("a blob that is none", "blobs")):
-        broken = success(operation, "one of each", {kind: "broken"}, seed)["body"]
+    for title, kind, text in BROKEN:
+        broken = success(operation, "one of each", {"broken": {kind: text}}, seed)["body"]
         if broken != whole:
             found.append(answer(title, broken))
     return found
