@@ -1,5 +1,5 @@
 // How a filter, a test or a method is described in its table, and how Python binds arguments to it.
-import { fail, type Value } from './value.ts';
+import { fail, type Given, type Value } from './value.ts';
 import type { Work } from './work.ts';
 
 /** What filters that apply other filters and tests need. */
@@ -7,12 +7,6 @@ export interface Engine {
   readonly work: Work;
   filter(name: string, target: Value, args: Given): Value;
   test(name: string, target: Value, args: Given): boolean;
-}
-
-/** Evaluated arguments. */
-export interface Given {
-  readonly positional: readonly Value[];
-  readonly named: ReadonlyMap<string, Value>;
 }
 
 export interface Callable<Result> {

@@ -36,14 +36,15 @@ export function strip(text: string, chars: string | null, ends: { left: boolean;
 // Python's line ends besides \r\n: also the separators U+001C to U+001E, NEL and the two of Unicode.
 const lineEnds = new Set(['\n', '\v', '\f', '\r', '\x1c', '\x1d', '\x1e', '\x85', '\u2028', '\u2029']);
 
-/** str.splitlines without the ends. */
-export function splitLines(text: string): string[] {
+/** str.splitlines. */
+export function splitLines(text: string, keepEnds = false): string[] {
   const lines: string[] = [];
   let start = 0;
   for (let at = 0; at < text.length; at += 1) {
     if (!lineEnds.has(text[at] ?? '')) continue;
-    lines.push(text.slice(start, at));
+    const end = at;
     if (text[at] === '\r' && text[at + 1] === '\n') at += 1;
+    lines.push(text.slice(start, keepEnds ? at + 1 : end));
     start = at + 1;
   }
   if (start < text.length) lines.push(text.slice(start));
@@ -143,6 +144,6 @@ export function titleWords(text: string): string {
   return result;
 }
 
-function isCased(char: string): boolean {
+export function isCased(char: string): boolean {
   return /[\p{Lu}\p{Ll}\p{Lt}]|\p{Uppercase}|\p{Lowercase}/u.test(char);
 }

@@ -1,7 +1,18 @@
 // Truth, equality, order and membership, as Python defines them for these values.
 import { compareText } from './code-points.ts';
 import { asNumber } from './numbers.ts';
-import { fail, halt, isNothing, isObject, keyOf, need, type Value, typeName } from './value.ts';
+import {
+  checkDepth,
+  fail,
+  halt,
+  isNothing,
+  isObject,
+  keyOf,
+  need,
+  type RangeValue,
+  type Value,
+  typeName,
+} from './value.ts';
 import type { Work } from './work.ts';
 
 export function truthy(value: Value): boolean {
@@ -20,7 +31,13 @@ export function truthy(value: Value): boolean {
       return known.step > 0n ? known.start < known.stop : known.start > known.stop;
     case 'markup':
       return known.text !== '';
+    case 'loop':
+      return known.length > 0;
     case 'iterator':
+    case 'namespace':
+    case 'cycler':
+    case 'joiner':
+    case 'macro':
       return true;
     default:
       return known satisfies never;
@@ -33,7 +50,8 @@ export function textOf(value: Value): string | null {
   return isObject(value) && value.kind === 'markup' ? value.text : null;
 }
 
-export function equal(left: Value, right: Value, work: Work): boolean {
+export function equal(left: Value, right: Value, work: Work, depth = 0): boolean {
+  checkDepth(depth);
   if (isNothing(left) || isNothing(right)) return isNothing(left) && isNothing(right);
   const [a, b] = [need(left), need(right)];
   work.step(1);
@@ -52,13 +70,14 @@ export function equal(left: Value, right: Value, work: Work): boolean {
   if (a === b) return true;
   if ((a.kind === 'list' && b.kind === 'list') || (a.kind === 'tuple' && b.kind === 'tuple'))
     return (
-      a.items.length === b.items.length && a.items.every((item, index) => equal(item, b.items[index] ?? null, work))
+      a.items.length === b.items.length &&
+      a.items.every((item, index) => equal(item, b.items[index] ?? null, work, depth + 1))
     );
   if (a.kind === 'dict' && b.kind === 'dict') {
     if (a.entries.size !== b.entries.size) return false;
     for (const [key, [, value]] of a.entries) {
       const other = b.entries.get(key);
-      if (other === undefined || !equal(value, other[1], work)) return false;
+      if (other === undefined || !equal(value, other[1], work, depth + 1)) return false;
     }
     return true;
   }
@@ -67,7 +86,8 @@ export function equal(left: Value, right: Value, work: Work): boolean {
 }
 
 /** Below zero, zero, above zero; NaN when the two are not ordered. @throws Halt template_error for types without an order. */
-export function order(left: Value, right: Value, work: Work): number {
+export function order(left: Value, right: Value, work: Work, depth = 0): number {
+  checkDepth(depth);
   const [a, b] = [need(left), need(right)];
   work.step(1);
   const [x, y] = [asNumber(a), asNumber(b)];
@@ -83,11 +103,19 @@ export function order(left: Value, right: Value, work: Work): number {
     for (const [index, item] of a.items.entries()) {
       const other = others[index];
       if (other === undefined) return 1;
-      if (!equal(item, other, work)) return order(item, other, work);
+      if (!equal(item, other, work, depth)) return order(item, other, work, depth + 1);
     }
     return a.items.length - others.length < 0 ? -1 : 0;
   }
   return fail(`'<' not supported between instances of '${typeName(a)}' and '${typeName(b)}'`);
+}
+
+function inRange(item: Value, { start, stop, step }: RangeValue): boolean {
+  const number = asNumber(need(item));
+  if (number === null || (typeof number === 'number' && !Number.isInteger(number))) return false;
+  const at = BigInt(number);
+  const inside = step > 0n ? at >= start && at < stop : at <= start && at > stop;
+  return inside && (at - start) % step === 0n;
 }
 
 /** `item in container`. */
@@ -105,5 +133,11 @@ export function contains(item: Value, container: Value, work: Work): boolean {
   if (known.kind === 'dict') return known.entries.has(keyOf(item, work));
   if (known.kind === 'list' || known.kind === 'tuple' || known.kind === 'view')
     return known.items.some((member) => member === item || equal(member, item, work));
-  return halt('template_unsupported', `'in' on a ${known.kind}: add |list`);
+  if (known.kind === 'range') return inRange(item, known);
+  // A generator is read up to the member that is found.
+  if (known.kind === 'iterator') {
+    for (const member of work.iterate(known)) if (member === item || equal(member, item, work)) return true;
+    return false;
+  }
+  return fail(`argument of type '${typeName(known)}' is not iterable`);
 }

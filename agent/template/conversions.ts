@@ -1,8 +1,9 @@
 // int() and float() of Python, as the filters `int` and `float` use them.
 import { strip } from './code-points.ts';
+import { textOf } from './compare.ts';
 import { digitSteps, type Meter } from './integer-cost.ts';
 import { asNumber, toFloat, truncate } from './numbers.ts';
-import { halt, isObject, need, type Value } from './value.ts';
+import { halt, need, type Value } from './value.ts';
 
 // One way to match each text: a second one would cost the square of its length.
 const floatForm = /^[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+(?:_\d+)*)?$/;
@@ -68,14 +69,13 @@ function parseInteger(source: string, base: number, meter: Meter): bigint | null
 
 /** The filter `int`. */
 export function toInteger(value: Value, fallback: Value, base: number, meter: Meter): Value {
-  const known = need(value);
+  const known = textOf(value) ?? need(value);
   if (typeof known === 'string') {
     const exact = parseInteger(known, base, meter);
     if (exact !== null) return exact;
     const float = parseFloatText(known);
     return float === null || !Number.isFinite(float) ? fallback : truncate(float);
   }
-  if (isObject(known) && known.kind === 'markup') return halt('template_unsupported', 'int of an escaped text');
   const number = asNumber(known);
   if (number === null || Number.isNaN(Number(number))) return fallback;
   return typeof number === 'bigint' ? number : truncate(number);
@@ -83,9 +83,8 @@ export function toInteger(value: Value, fallback: Value, base: number, meter: Me
 
 /** The filter `float`. */
 export function toFloatValue(value: Value, fallback: Value): Value {
-  const known = need(value);
+  const known = textOf(value) ?? need(value);
   if (typeof known === 'string') return parseFloatText(known) ?? fallback;
-  if (isObject(known) && known.kind === 'markup') return halt('template_unsupported', 'float of an escaped text');
   const number = asNumber(known);
   return number === null ? fallback : toFloat(number);
 }

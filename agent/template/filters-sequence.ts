@@ -1,13 +1,14 @@
 // Filters that work on sequences and dicts, each equal to Jinja2 3.1's. Those that are generators there are generators here.
-import type { Callable, Engine, Given } from './callable.ts';
+import type { Callable, Engine } from './callable.ts';
 import { codePoints, lengthOf } from './code-points.ts';
 import { order, textOf, truthy } from './compare.ts';
+import { changed } from './escaped-text.ts';
 import { integerSteps } from './integer-cost.ts';
 import { follow, path } from './members.ts';
 import { add } from './operators.ts';
 import {
   fail,
-  halt,
+  type Given,
   isNothing,
   isObject,
   isUndefined,
@@ -25,35 +26,37 @@ import { wholeNumber, type Work } from './work.ts';
 type Rows = Readonly<Record<string, readonly [string, number, Callable<Value>['run']]>>;
 const flag = (value: Value | undefined): boolean => (value === undefined ? false : truthy(value));
 
+/** How many items a value has, when that is known without going through them. */
+export function sizeOf(value: Value): number | null {
+  if (!isObject(value)) return typeof value === 'string' ? lengthOf(value) : null;
+  if (value.kind === 'dict') return value.entries.size;
+  if (value.kind === 'markup') return lengthOf(value.text);
+  if (value.kind === 'list' || value.kind === 'tuple' || value.kind === 'view') return value.items.length;
+  return value.kind === 'loop' ? value.length : null;
+}
+
 /** len(value). */
 export function size(value: Value, work: Work): bigint {
   if (isNothing(value)) return 0n;
   const known = need(value);
-  const text = textOf(known);
-  if (text !== null) {
-    work.step(text.length / 64);
-    return BigInt(lengthOf(text));
-  }
-  if (isObject(known)) {
-    if (known.kind === 'dict') return BigInt(known.entries.size);
-    if (known.kind === 'range') {
-      const span = known.step > 0n ? known.stop - known.start : known.start - known.stop;
-      const step = known.step > 0n ? known.step : -known.step;
-      work.step(integerSteps(span));
-      return span <= 0n ? 0n : (span + step - 1n) / step;
-    }
-    if (known.kind === 'list' || known.kind === 'tuple' || known.kind === 'view') return BigInt(known.items.length);
-  }
-  return fail(`object of type '${typeName(known)}' has no len()`);
+  work.step((textOf(known)?.length ?? 0) / 64);
+  const count = sizeOf(known);
+  if (count !== null) return BigInt(count);
+  if (!isObject(known) || known.kind !== 'range') return fail(`object of type '${typeName(known)}' has no len()`);
+  const span = known.step > 0n ? known.stop - known.start : known.start - known.stop;
+  const step = known.step > 0n ? known.step : -known.step;
+  work.step(integerSteps(span));
+  return span <= 0n ? 0n : (span + step - 1n) / step;
 }
 
-function folded(value: Value, caseSensitive: boolean, work: Work): Value {
-  if (caseSensitive || typeof value !== 'string') return value;
-  work.chars(value.length);
-  return value.toLowerCase();
+export function folded(value: Value, caseSensitive: boolean, work: Work): Value {
+  const text = caseSensitive ? null : textOf(value);
+  if (text === null) return value;
+  work.chars(text.length);
+  return text.toLowerCase();
 }
 
-type Key = (value: Value) => Value;
+export type Key = (value: Value) => Value;
 
 function keyBy(attribute: Value, caseSensitive: boolean, work: Work): Key {
   const parts = path(attribute);
@@ -68,7 +71,7 @@ function keysBy(attribute: Value, caseSensitive: boolean, work: Work): Key {
 }
 
 /** sorted(items, key=key, reverse=reverse): stable in both directions. */
-function sorted(items: readonly Value[], key: Key, reverse: boolean, work: Work): Value[] {
+export function sorted(items: readonly Value[], key: Key, reverse: boolean, work: Work): Value[] {
   const keyed = items.map((value) => ({ value, by: key(value) }));
   if (reverse) keyed.reverse();
   keyed.sort((a, b) => order(a.by, b.by, work) || 0);
@@ -203,10 +206,7 @@ function last(value: Value, work: Work): Value {
 
 function reverse(value: Value, work: Work): Value {
   const known = need(value);
-  if (typeof known === 'string') {
-    work.chars(known.length);
-    return codePoints(known).toReversed().join('');
-  }
+  if (textOf(known) !== null) return changed(known, work, (text) => codePoints(text).toReversed().join(''));
   const items = work.items(known);
   // reversed() of a list is an iterator; of a generator Jinja2 makes a list.
   if (isObject(known) && known.kind === 'iterator') return list(items.toReversed());
@@ -293,8 +293,3 @@ export const sequenceFilters: Rows = {
   selectattr: select(true, true),
   rejectattr: select(false, true),
 };
-
-/** Refuses a filter name that came from data. */
-export function unknownName(kind: 'filter' | 'test', name: string): never {
-  return halt('template_unsupported', `the ${kind} '${name}' is not supported`);
-}

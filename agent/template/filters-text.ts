@@ -1,30 +1,22 @@
 // Filters that work on text and numbers, each equal to Jinja2 3.1's of the same name.
 import type { Callable } from './callable.ts';
 import { capitalize, codePoints, isSpace, lengthOf, splitBy, splitLines, strip } from './code-points.ts';
-import { truthy } from './compare.ts';
+import { textOf, truthy } from './compare.ts';
+import { changed, escaped, isMarkup } from './escaped-text.ts';
 import { toFloatValue, toInteger } from './conversions.ts';
 import { size } from './filters-sequence.ts';
 import { jsonText } from './json-text.ts';
-import { arithmetic, asNumber, type NumberValue, roundNumber } from './numbers.ts';
+import { arithmetic, asNumber, fixed, type NumberValue, roundNumber, truncate } from './numbers.ts';
+import { wordWrap } from './word-wrap.ts';
 import { percentFormat } from './percent-format.ts';
 import { fail, halt, isObject, isUndefined, markup, need, tuple, type Value, typeName, dict } from './value.ts';
 import { wholeNumber, type Work } from './work.ts';
 
 type Rows = Readonly<Record<string, readonly [string, number, Callable<Value>['run']]>>;
 
-/** soft_str(value): a text as it is, anything else as str() prints it. An escaped text stays escaped in Jinja2, so it is refused here. */
-function soft(value: Value, work: Work): string {
-  if (isObject(value) && value.kind === 'markup')
-    halt('template_unsupported', 'changing a text after tojson or escape');
-  const text = work.text(value);
-  work.chars(text.length);
-  return text;
-}
-
 function strictText(value: Value, what: string): string {
   const known = need(value);
-  if (isObject(known) && known.kind === 'markup') halt('template_unsupported', `${what} of an escaped text`);
-  return typeof known === 'string' ? known : fail(`${what} needs a text, not ${typeName(known)}`);
+  return textOf(known) ?? fail(`${what} needs a text, not ${typeName(known)}`);
 }
 
 function title(text: string): string {
@@ -52,12 +44,12 @@ export function replace(text: string, from: string, to: string, count: number, w
 }
 
 /** str.center. */
-export function center(text: string, width: number, work: Work): string {
+export function center(text: string, width: number, fill: string, work: Work): string {
   const gap = width - lengthOf(text);
   if (gap <= 0) return text;
-  work.chars(width);
+  work.chars(width * fill.length);
   const left = Math.floor(gap / 2) + (gap & width & 1);
-  return ' '.repeat(left) + text + ' '.repeat(gap - left);
+  return fill.repeat(left) + text + fill.repeat(gap - left);
 }
 
 function indent(text: string, width: Value, first: boolean, blank: boolean, work: Work): string {
@@ -75,31 +67,19 @@ function blanks(count: number, work: Work): string {
   return ' '.repeat(Math.max(count, 0));
 }
 
-function truncateText(text: string, length: number, kill: boolean, end: string, leeway: number): string {
-  const [points, mark] = [codePoints(text), lengthOf(end)];
-  if (length < mark) fail(`expected length >= ${mark}, got ${length}`);
-  if (leeway < 0) fail('expected leeway >= 0');
-  if (points.length <= length + leeway) return text;
-  const kept = points.slice(0, length - mark).join('');
-  return (kill ? kept : (splitBy(kept, ' ', 1, true)[0] ?? '')) + end;
+interface EndMark {
+  readonly mark: string;
+  /** Its length before it was escaped. */
+  readonly size: number;
 }
 
-const htmlEscapes: Readonly<Record<string, string>> = {
-  __proto__: null as never,
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  "'": '&#39;',
-  '"': '&#34;',
-};
-
-function escapeHtml(value: Value, work: Work): Value {
-  if (isObject(value) && value.kind === 'markup') return value;
-  const text = work.text(value);
-  work.chars(text.length * 2);
-  const result = text.replace(/[&<>'"]/g, (char) => htmlEscapes[char] ?? char);
-  work.chars(result.length);
-  return markup(result);
+function truncateText(text: string, length: number, kill: boolean, { mark, size }: EndMark, leeway: number): string {
+  const points = codePoints(text);
+  if (length < size) fail(`expected length >= ${size}, got ${length}`);
+  if (leeway < 0) fail('expected leeway >= 0');
+  if (points.length <= length + leeway) return text;
+  const kept = points.slice(0, length - size).join('');
+  return (kill ? kept : (splitBy(kept, ' ', 1, true)[0] ?? '')) + mark;
 }
 
 function percentEncode(text: string, query: boolean, work: Work): string {
@@ -144,9 +124,26 @@ function round(value: Value, precision: Value, method: Value, work: Work): Value
   return arithmetic('/', whole, scale, work);
 }
 
+function fileSize(bytes: number, binary: boolean, work: Work): string {
+  const base = binary ? 1024 : 1000;
+  if (bytes === 1) return '1 Byte';
+  if (bytes < base) return `${truncate(bytes)} Bytes`;
+  const units = (binary ? 'KMGTPEZY' : 'kMGTPEZY').split('');
+  const last = units.length - 1;
+  const found = units.findIndex((_unit, index) => bytes < base ** (index + 2));
+  const at = found < 0 ? last : found;
+  return `${fixed((base * bytes) / base ** (at + 2), 1, work)} ${units[at]}${binary ? 'iB' : 'B'}`;
+}
+
 function absolute(value: Value): Value {
   const known = number(value, 'abs()');
   return typeof known === 'bigint' ? (known < 0n ? -known : known) : Math.abs(known);
+}
+
+function plain(value: Value, work: Work): string {
+  const text = work.text(value);
+  work.chars(text.length);
+  return text;
 }
 
 const flag = (value: Value | undefined): boolean => (value === undefined ? false : truthy(value));
@@ -158,18 +155,17 @@ export const textFilters: Rows = {
     0,
     (value, [other = '', boolean]) => (isUndefined(value) || (flag(boolean) && !truthy(value)) ? other : value),
   ],
-  lower: ['', 0, (value, _args, { work }) => soft(value, work).toLowerCase()],
-  upper: ['', 0, (value, _args, { work }) => soft(value, work).toUpperCase()],
-  title: ['', 0, (value, _args, { work }) => title(soft(value, work))],
-  capitalize: ['', 0, (value, _args, { work }) => capitalize(soft(value, work))],
+  lower: ['', 0, (value, _args, { work }) => changed(value, work, (text) => text.toLowerCase())],
+  upper: ['', 0, (value, _args, { work }) => changed(value, work, (text) => text.toUpperCase())],
+  title: ['', 0, (value, _args, { work }) => title(plain(value, work))],
+  capitalize: ['', 0, (value, _args, { work }) => changed(value, work, capitalize)],
   trim: [
     'chars',
     0,
-    (value, [chars], { work }) =>
-      strip(soft(value, work), optional(chars) === null ? null : strictText(optional(chars), 'chars'), {
-        left: true,
-        right: true,
-      }),
+    (value, [chars], { work }) => {
+      const set = optional(chars) === null ? null : strictText(optional(chars), 'chars');
+      return changed(value, work, (text) => strip(text, set, { left: true, right: true }));
+    },
   ],
   replace: [
     'old new count',
@@ -188,15 +184,15 @@ export const textFilters: Rows = {
     'default base',
     0,
     (value, [fallback = 0n, base = 10n], { work }) => {
-      if (typeof value === 'string') work.chars(value.length);
-      return toInteger(value, fallback, typeof value === 'string' ? wholeNumber(base, 'base') : 10, work);
+      work.step((textOf(value)?.length ?? 0) / 64);
+      return toInteger(value, fallback, textOf(value) === null ? 10 : wholeNumber(base, 'base'), work);
     },
   ],
   float: [
     'default',
     0,
     (value, [fallback = 0], { work }) => {
-      if (typeof value === 'string') work.chars(value.length);
+      work.step((textOf(value)?.length ?? 0) / 64);
       return toFloatValue(value, fallback);
     },
   ],
@@ -209,13 +205,16 @@ export const textFilters: Rows = {
   center: [
     'width',
     0,
-    (value, [width = 80n], { work }) => center(soft(value, work), wholeNumber(width, 'width'), work),
+    (value, [width = 80n], { work }) =>
+      changed(value, work, (text) => center(text, wholeNumber(width, 'width'), ' ', work)),
   ],
   indent: [
     'width first blank',
     0,
-    (value, [width = 4n, first, blank], { work }) =>
-      indent(strictText(value, 'indent'), need(width), flag(first), flag(blank), work),
+    (value, [width = 4n, first, blank], { work }) => {
+      strictText(value, 'indent');
+      return changed(value, work, (text) => indent(text, need(width), flag(first), flag(blank), work));
+    },
   ],
   truncate: [
     'length killwords end leeway',
@@ -224,13 +223,42 @@ export const textFilters: Rows = {
       const slack = optional(leeway) === null ? 5 : wholeNumber(optional(leeway), 'leeway');
       // Anything with a length passes while it is short enough.
       if (typeof value !== 'string' && size(value, work) <= BigInt(wholeNumber(length, 'length') + slack)) return value;
-      const text = strictText(value, 'truncate');
-      work.chars(text.length);
-      return truncateText(text, wholeNumber(length, 'length'), flag(kill), strictText(end, 'end'), slack);
+      strictText(value, 'truncate');
+      strictText(end, 'end');
+      const mark = isMarkup(value) ? escaped(end, work) : (textOf(end) ?? '');
+      const most = wholeNumber(length, 'length');
+      const ending = { mark, size: lengthOf(textOf(end) ?? '') };
+      return changed(value, work, (text) => truncateText(text, most, flag(kill), ending, slack));
     },
   ],
-  wordcount: ['', 0, (value, _args, { work }) => BigInt(soft(value, work).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0)],
-  escape: ['', 0, (value, _args, { work }) => escapeHtml(value, work)],
+  wordcount: ['', 0, (value, _args, { work }) => BigInt(plain(value, work).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0)],
+  filesizeformat: [
+    'binary',
+    0,
+    (value, [binary], { work }) => {
+      work.step((textOf(value)?.length ?? 0) / 64);
+      const size = toFloatValue(value, Number.NaN);
+      if (typeof size !== 'number' || Number.isNaN(size)) return fail('filesizeformat needs a number');
+      return fileSize(size, flag(binary), work);
+    },
+  ],
+  wordwrap: [
+    'width break_long_words wrapstring break_on_hyphens',
+    0,
+    (value, [width = 79n, long = true, between = null, hyphens = true], { work }) => {
+      const how = {
+        width: wholeNumber(width, 'width'),
+        breakLongWords: truthy(long),
+        breakOnHyphens: truthy(hyphens),
+      };
+      return wordWrap(
+        strictText(value, 'wordwrap'),
+        how,
+        between === null ? '\n' : strictText(between, 'wrapstring'),
+        work,
+      );
+    },
+  ],
   urlencode: ['', 0, (value, _args, { work }) => urlEncode(value, work)],
   tojson: [
     'indent',
@@ -247,7 +275,8 @@ export const textFilters: Rows = {
     0,
     (value, _args, { work }, { positional, named }) => {
       if (positional.length > 0 && named.size > 0) return fail('format takes positional or named arguments, not both');
-      return percentFormat(soft(value, work), named.size > 0 ? dict(named, work) : tuple(positional), work);
+      if (isMarkup(value)) return halt('template_unsupported', 'an escaped text as a format');
+      return percentFormat(work.text(value), named.size > 0 ? dict(named, work) : tuple(positional), work);
     },
   ],
 };

@@ -1,61 +1,76 @@
-// Runs the tree. It calls nothing but the tables of filters, tests and methods, and reads names from the scope's own properties only.
-import { type Engine, type Given, invoke } from './callable.ts';
-import { contains, equal, order, truthy } from './compare.ts';
-import { filters } from './filters.ts';
-import { unknownName } from './filters-sequence.ts';
-import { isTests } from './is-tests.ts';
-import { attribute, item, slice } from './members.ts';
-import { methodOf } from './methods.ts';
-import { asNumber } from './numbers.ts';
-import { operate, signed } from './operators.ts';
-import type { Arguments, Block, CompareOperator, Expression, Statement, Targets } from './tree.ts';
-import { dict, fail, halt, list, missing, need, tuple, type Value, typeName, unpaid } from './value.ts';
+// Runs the statements: names in frames, output in buffers, macros and recursive loops as values that only this file can make.
+import { Evaluator, type Frame, type Lookup } from './evaluate.ts';
+import { textOf, truthy } from './compare.ts';
+import { sizeOf } from './filters-sequence.ts';
+import { LoopRounds } from './loop.ts';
+import type { Hidden } from './scopes.ts';
+import type { AppliedFilter, Block, Expression, Loop, MacroDefinition, Statement, Target } from './tree.ts';
+import {
+  dict,
+  fail,
+  type Given,
+  isObject,
+  type MacroValue,
+  missing,
+  need,
+  tuple,
+  typeName,
+  type Value,
+} from './value.ts';
 import type { Work } from './work.ts';
 
-/** Finds a free name of the template; undefined when there is none. */
-export type Lookup = (name: string) => Value | undefined;
+const noBlock: Block = [];
 
-// One level of names that `set` and `for` made.
-interface Frame {
-  readonly names: Map<string, Value>;
-  readonly outer: Frame | null;
-}
-
-export class Interpreter implements Engine {
-  readonly work: Work;
-  readonly #lookup: Lookup;
-  #frame: Frame = { names: new Map(), outer: null };
+export class Interpreter extends Evaluator {
   #output: string[] = [];
   #length = 0;
+  /** Captured output is text on the way and pays like it; the result itself is limited only. */
+  #captures = 0;
 
-  constructor(work: Work, lookup: Lookup) {
-    this.work = work;
-    this.#lookup = lookup;
+  readonly #hidden: Hidden;
+
+  constructor(work: Work, lookup: Lookup, hidden: Hidden) {
+    super(work, lookup);
+    this.#hidden = hidden;
   }
 
   render(block: Block): string {
+    this.#hide(block);
     this.#block(block);
     return this.#output.join('');
   }
 
-  filter(name: string, target: Value, args: Given): Value {
-    const filter = filters.get(name) ?? unknownName('filter', name);
-    return invoke(name, filter, target, args, this);
-  }
-
-  test(name: string, target: Value, args: Given): boolean {
-    const test = isTests.get(name) ?? unknownName('test', name);
-    return invoke(name, test, target, args, this);
-  }
-
   #block(block: Block): void {
+    this.work.enter();
     for (const statement of block) this.#statement(statement);
+    this.work.leave();
   }
 
   #print(text: string): void {
     this.#length += text.length;
-    this.work.output(this.#length);
+    if (this.#captures === 0) this.work.output(this.#length);
+    else this.work.captured(text.length, this.#length);
     this.#output.push(text);
+  }
+
+  // Jinja2 writes what such a block gives without str(): anything but a text breaks the output there.
+  #printText(value: Value): void {
+    this.#print(textOf(need(value)) ?? fail(`a block gave a ${typeName(value)} where a text is needed`));
+  }
+
+  #capture(run: () => void): string {
+    const [output, length] = [this.#output, this.#length];
+    this.#output = [];
+    this.#length = 0;
+    this.#captures += 1;
+    this.work.enter();
+    run();
+    this.work.leave();
+    const text = this.#output.join('');
+    this.#captures -= 1;
+    this.#output = output;
+    this.#length = length;
+    return text;
   }
 
   #statement(statement: Statement): void {
@@ -64,232 +79,154 @@ export class Interpreter implements Engine {
       case 'text':
         return this.#print(statement.text);
       case 'output':
-        return this.#print(this.work.text(this.#value(statement.expression)));
+        return this.#print(this.work.text(this.value(statement.expression)));
       case 'if':
-        return this.#block(truthy(this.#value(statement.condition)) ? statement.yes : statement.no);
+        return this.#block(truthy(this.value(statement.condition)) ? statement.yes : statement.no);
       case 'set':
-        return this.#assign(statement.targets, this.#value(statement.value));
+        return this.#assign(statement.target, this.value(statement.value));
       case 'for':
         return this.#loop(statement);
+      case 'macro':
+        return void this.frame.names.set(statement.macro.name ?? '', this.#macro(statement.macro));
+      default:
+        return this.#blockStatement(statement);
     }
   }
 
-  #assign(targets: Targets, value: Value): void {
-    const [only = ''] = targets.names;
-    if (!targets.unpack) {
-      this.#frame.names.set(only, value);
+  #blockStatement(statement: Extract<Statement, { kind: 'set_block' | 'filter_block' | 'with' | 'call_block' }>): void {
+    switch (statement.kind) {
+      case 'set_block':
+        return this.#assign(statement.target, this.#filtered(statement));
+      case 'filter_block':
+        return this.#printText(this.#filtered(statement));
+      case 'with': {
+        const values = statement.assigned.map(({ target, value }) => [target, this.value(value)] as const);
+        return this.#inFrame(statement.body, () => {
+          for (const [target, value] of values) this.#assign(target, value);
+          this.#block(statement.body);
+        });
+      }
+      case 'call_block':
+        return this.#printText(this.callWith(statement.call, this.#macro(statement.macro)));
+      default:
+        return statement satisfies never;
+    }
+  }
+
+  // The filters of a block see the names that the block made, as in Jinja2.
+  #filtered({ body, filters }: { readonly body: Block; readonly filters: readonly AppliedFilter[] }): Value {
+    let value: Value = '';
+    this.#inFrame(body, () => {
+      value = this.#capture(() => this.#block(body));
+      for (const { name, args } of filters) value = this.filter(name, value, this.given(args));
+    });
+    return value;
+  }
+
+  #assign(target: Target, value: Value): void {
+    if (target.kind === 'name') {
+      this.frame.names.set(target.name, value);
+      return;
+    }
+    if (target.kind === 'member') {
+      const found = this.found(target.name);
+      const known = need(found === undefined ? missing(`'${target.name}' is not defined`) : found);
+      if (!isObject(known) || known.kind !== 'namespace')
+        return fail('cannot assign attribute on non-namespace object');
+      known.members.set(target.member, value);
       return;
     }
     const parts = this.work.items(value);
-    if (parts.length !== targets.names.length) fail(`expected ${targets.names.length} values, got ${parts.length}`);
-    for (const [index, name] of targets.names.entries()) this.#frame.names.set(name, parts[index] ?? null);
+    const { targets } = target;
+    if (parts.length !== targets.length) fail(`expected ${targets.length} values, got ${parts.length}`);
+    for (const [index, one] of targets.entries()) this.#assign(one, parts[index] ?? null);
   }
 
-  #inFrame(run: () => void): void {
-    const outer = this.#frame;
-    this.#frame = { names: new Map(), outer };
+  #hide(block: Block): void {
+    const names = this.#hidden.size === 0 ? undefined : this.#hidden.get(block);
+    if (names === undefined) return;
+    for (const name of names) this.frame.names.set(name, missing(`'${name}' is not set yet`));
+  }
+
+  /** Runs what belongs to a block with names of its own. */
+  #inFrame(block: Block, run: () => void, outer: Frame = this.frame): void {
+    const before = this.frame;
+    this.frame = { names: new Map(), outer };
+    this.#hide(block);
     run();
-    this.#frame = outer;
+    this.frame = before;
   }
 
-  #loop(loop: Extract<Statement, { kind: 'for' }>): void {
-    const items: Value[] = [];
+  #loop(loop: Loop): void {
+    this.#rounds(loop, this.value(loop.items), 0, this.frame);
+  }
+
+  #rounds(loop: Loop, items: Value, depth0: number, outer: Frame): void {
+    const again = (inner: Value): string => this.#capture(() => this.#rounds(loop, inner, depth0 + 1, outer));
+    const source = loop.only === null ? this.work.iterate(items) : this.#chosen(loop, items, outer);
+    const size = loop.only === null ? sizeOf(items) : null;
+    const rounds = new LoopRounds(source, size, { depth0, again: loop.recursive ? again : null });
+    const round = (): void => {
+      this.frame.names.set('loop', rounds);
+      this.#assign(loop.targets, rounds.current);
+      this.#block(loop.body);
+    };
+    while (rounds.advance()) this.#inFrame(loop.body, round, outer);
+    if (rounds.index0 < 0) this.#inFrame(loop.otherwise, () => this.#block(loop.otherwise), outer);
+  }
+
+  *#chosen(loop: Loop, items: Value, outer: Frame): Generator<Value, void> {
     const { only } = loop;
-    for (const value of this.work.iterate(this.#value(loop.items))) {
-      if (only === null) items.push(value);
-      else
-        this.#inFrame(() => {
+    for (const value of this.work.iterate(items)) {
+      let holds = false;
+      this.work.enter();
+      this.#inFrame(
+        noBlock,
+        () => {
           this.#assign(loop.targets, value);
-          if (truthy(this.#value(only))) items.push(value);
-        });
+          holds = only === null || truthy(this.value(only));
+        },
+        outer,
+      );
+      this.work.leave();
+      if (holds) yield value;
     }
-    for (const [index, value] of items.entries()) {
-      this.#inFrame(() => {
-        this.#frame.names.set('loop', loopValue(index, items.length));
-        this.#assign(loop.targets, value);
-        this.#block(loop.body);
-      });
-    }
-    if (items.length === 0) this.#inFrame(() => this.#block(loop.otherwise));
   }
 
-  #name(name: string): Value {
-    for (let frame: Frame | null = this.#frame; frame !== null; frame = frame.outer) {
-      const value = frame.names.get(name);
-      if (value !== undefined) return value;
-    }
-    const found = this.#lookup(name);
-    if (found === undefined) refuseGlobal(name);
-    return found === undefined ? missing(`'${name}' is not a column or a reference value`) : found;
-  }
-
-  #given(args: Arguments): Given {
+  #macro(macro: MacroDefinition): MacroValue {
+    const { frame } = this;
     return {
-      positional: args.positional.map((value) => this.#value(value)),
-      named: new Map(args.named.map(([name, value]) => [name, this.#value(value)])),
+      kind: 'macro',
+      name: macro.name,
+      parameters: macro.parameters.map(([name]) => name),
+      special: macro.special,
+      invoke: (given) => this.#capture(() => this.#inFrame(macro.body, () => this.#runMacro(macro, given), frame)),
     };
   }
 
-  #value(node: Expression): Value {
-    this.work.step(1);
-    switch (node.kind) {
-      case 'literal':
-        return node.value;
-      case 'name':
-        return this.#name(node.name);
-      case 'list':
-        return list(node.items.map((one) => this.#value(one)));
-      case 'tuple':
-        return tuple(node.items.map((one) => this.#value(one)));
-      case 'dict':
-        return dict(
-          node.pairs.map(([key, value]) => [this.#value(key), this.#value(value)] as const),
-          this.work,
-        );
-      case 'attribute':
-        return attribute(this.#value(node.target), node.name);
-      case 'item':
-        return item(this.#value(node.target), this.#value(node.index), this.work);
-      case 'slice': {
-        const target = this.#value(node.target);
-        const bounds = node.bounds.map((bound) => (bound === null ? null : this.#value(bound)));
-        return slice(target, bounds, this.work);
-      }
-      default:
-        return this.#operation(node);
+  #runMacro({ name, parameters, body, special }: MacroDefinition, { positional, named }: Given): void {
+    const { names } = this.frame;
+    const rest = new Map(named);
+    const title = name ?? 'caller';
+    const absent: (readonly [string, Expression])[] = [];
+    for (const [index, [parameter, fallback]] of parameters.entries()) {
+      const byPosition = positional[index];
+      const value = byPosition === undefined ? rest.get(parameter) : byPosition;
+      if (byPosition === undefined) rest.delete(parameter);
+      names.set(parameter, value === undefined ? missing(`the parameter '${parameter}' was not given`) : value);
+      if (value === undefined && fallback !== null) absent.push([parameter, fallback]);
     }
-  }
-
-  #operation(
-    node: Exclude<
-      Expression,
-      { kind: 'literal' | 'name' | 'list' | 'tuple' | 'dict' | 'attribute' | 'item' | 'slice' }
-    >,
-  ): Value {
-    switch (node.kind) {
-      case 'method':
-        return this.#method(this.#value(node.target), node.name, node.args);
-      case 'range':
-        return this.#range(node);
-      case 'filter':
-        return this.filter(node.name, this.#value(node.target), this.#given(node.args));
-      case 'test':
-        return this.test(node.name, this.#value(node.target), this.#given(node.args));
-      case 'not':
-        return !truthy(this.#value(node.operand));
-      case 'negative':
-      case 'positive':
-        return signed(this.#value(node.operand), node.kind === 'negative');
-      case 'and': {
-        const left = this.#value(node.left);
-        return truthy(left) ? this.#value(node.right) : left;
-      }
-      case 'or': {
-        const left = this.#value(node.left);
-        return truthy(left) ? left : this.#value(node.right);
-      }
-      case 'arithmetic':
-        return operate(node.operator, this.#value(node.left), this.#value(node.right), this.work);
-      case 'concat':
-        return this.#concat(node.parts);
-      case 'compare':
-        return this.#compare(this.#value(node.first), node.rest);
-      case 'choose':
-        if (truthy(this.#value(node.condition))) return this.#value(node.yes);
-        return node.no === null ? missing('the inline if was false and has no else', true) : this.#value(node.no);
-      default:
-        return node satisfies never;
+    // A default sees every parameter: those that are given, and those before it.
+    for (const [parameter, fallback] of absent) names.set(parameter, this.value(fallback));
+    if (special.has('caller')) {
+      names.set('caller', rest.get('caller') ?? missing('the macro was not called by a call block'));
+      rest.delete('caller');
     }
+    if (special.has('kwargs')) names.set('kwargs', dict(rest, this.work));
+    else if (rest.size > 0) fail(`the macro '${title}' has no argument '${[...rest.keys()].join("', '")}'`);
+    if (special.has('varargs')) names.set('varargs', tuple(positional.slice(parameters.length)));
+    else if (positional.length > parameters.length)
+      fail(`the macro '${title}' takes at most ${parameters.length} arguments`);
+    this.#block(body);
   }
-
-  #concat(parts: readonly Expression[]): string {
-    const grow = this.work.growing();
-    return parts
-      .map((part) => this.#value(part))
-      .map((value) => {
-        const text = this.work.text(value);
-        grow(text.length);
-        return text;
-      })
-      .join('');
-  }
-
-  #compare(first: Value, rest: readonly (readonly [CompareOperator, Expression])[]): Value {
-    let left = first;
-    for (const [operator, expression] of rest) {
-      const right = this.#value(expression);
-      if (!this.#holds(operator, left, right)) return false;
-      left = right;
-    }
-    return true;
-  }
-
-  #holds(operator: CompareOperator, left: Value, right: Value): boolean {
-    switch (operator) {
-      case '==':
-        return equal(left, right, this.work);
-      case '!=':
-        return !equal(left, right, this.work);
-      case 'in':
-        return contains(left, right, this.work);
-      case 'not in':
-        return !contains(left, right, this.work);
-      case '<':
-        return order(left, right, this.work) < 0;
-      case '<=':
-        return order(left, right, this.work) <= 0;
-      case '>':
-        return order(left, right, this.work) > 0;
-      case '>=':
-        return order(left, right, this.work) >= 0;
-      default:
-        return operator satisfies never;
-    }
-  }
-
-  #method(target: Value, name: string, args: Arguments): Value {
-    const value = need(target);
-    const method = methodOf(value, name);
-    if (method !== null) return invoke(name, method, value, this.#given(args), this);
-    // Jinja2 would find a member of the dict here and fail to call it, or find nothing and fail as well, unless the type has the method.
-    attribute(value, name);
-    return fail(`a ${typeName(value)} has no method '${name}'`);
-  }
-
-  #range(node: Extract<Expression, { kind: 'range' }>): Value {
-    if (node.name.kind === 'name' && this.#lookup(node.name.name) !== undefined)
-      fail("'range' is a column here, not a function");
-    const { positional, named } = this.#given(node.args);
-    const numbers = positional.map((value) => asNumber(need(value)));
-    const whole = numbers.filter((one) => typeof one === 'bigint');
-    if (named.size > 0 || whole.length !== numbers.length || whole.length < 1 || whole.length > 3)
-      return fail('range takes one to three integers');
-    const [a = 0n, b, step = 1n] = whole;
-    if (step === 0n) return fail('range() arg 3 must not be zero');
-    return { kind: 'range', start: b === undefined ? 0n : a, stop: b ?? a, step };
-  }
-}
-
-function loopValue(index: number, length: number): Value {
-  const numbers = {
-    index: index + 1,
-    index0: index,
-    revindex: length - index,
-    revindex0: length - index - 1,
-    length,
-  };
-  return dict(
-    [
-      ...Object.entries(numbers).map(([name, value]) => [name, BigInt(value)] as const),
-      ['first', index === 0],
-      ['last', index === length - 1],
-    ],
-    unpaid,
-  );
-}
-
-/** Refuses the names that Jinja2 itself defines and this agent does not. */
-function refuseGlobal(name: string): void {
-  if (['range', 'dict', 'lipsum', 'cycler', 'joiner', 'namespace', 'self'].includes(name))
-    halt('template_unsupported', `the name '${name}' of Jinja2 is not supported`);
 }

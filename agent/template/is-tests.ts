@@ -1,8 +1,11 @@
 // The tests of `is`, by Jinja2's names.
 import { type Callable, table } from './callable.ts';
-import { contains, equal, order } from './compare.ts';
+import { filters } from './filters.ts';
+import { refusedFilters } from './refused.ts';
+import { isMarkup } from './escaped-text.ts';
+import { contains, equal, order, textOf } from './compare.ts';
 import { operate } from './operators.ts';
-import { halt, isObject, isUndefined, need, type Value, typeName } from './value.ts';
+import { halt, isObject, isUndefined, keyOf, need, type Value, typeName } from './value.ts';
 import type { Work } from './work.ts';
 
 type Run = Callable<boolean>['run'];
@@ -38,12 +41,26 @@ const lowerCase = /\p{Lowercase}/u;
 function same(value: Value, other: Value): boolean {
   if (value === null || typeof value === 'boolean' || other === null || typeof other === 'boolean')
     return value === other;
-  return halt('template_unsupported', "'is sameas' is supported for True, False and None only");
+  if (typeName(value) !== typeName(other)) return false;
+  if (isObject(value) && value === other) return true;
+  return halt('template_unsupported', "'is sameas' is supported for True, False, None and one value with itself only");
+}
+
+// What Python calls callable: Jinja2's undefined has the method too, to raise when it is called.
+const callableKinds = new Set(['macro', 'joiner', 'loop', 'undefined']);
+
+function knownName(value: Value, known: (name: string) => boolean, work: Work): boolean {
+  const text = textOf(need(value));
+  if (text !== null) return known(text);
+  // Any other value is looked up in a dict of Python, which hashes it.
+  keyOf(value, work);
+  return false;
 }
 
 function iterable(value: Value): boolean {
   const known = need(value);
-  return typeof known === 'string' || isObject(known);
+  if (!isObject(known)) return typeof known === 'string';
+  return !['namespace', 'cycler', 'joiner', 'macro'].includes(known.kind);
 }
 
 export const isTests: ReadonlyMap<string, Callable<boolean>> = table<boolean>({
@@ -65,6 +82,14 @@ export const isTests: ReadonlyMap<string, Callable<boolean>> = table<boolean>({
   divisibleby: ['num', 1, (value, [by], { work }) => hasRemainder(value, by ?? null, 0n, work)],
   lower: ['', 0, (value, _args, { work }) => letters(value, lowerCase, upperCase, work)],
   upper: ['', 0, (value, _args, { work }) => letters(value, upperCase, lowerCase, work)],
+  callable: ['', 0, (value) => isObject(value) && callableKinds.has(value.kind)],
+  escaped: ['', 0, (value) => isMarkup(value)],
+  filter: [
+    '',
+    0,
+    (value, _args, { work }) => knownName(value, (name) => filters.has(name) || refusedFilters.has(name), work),
+  ],
+  test: ['', 0, (value, _args, { work }) => knownName(value, (name) => isTests.has(name), work)],
   in: ['seq', 1, (value, [container], { work }) => contains(value, container ?? null, work)],
   sameas: ['other', 1, (value, [other]) => same(value, other ?? null)],
   '==': ['other', 1, equals],

@@ -3,7 +3,7 @@ import { compareText } from './code-points.ts';
 import { textOf } from './compare.ts';
 import { floatText } from './printing.ts';
 import { integerSteps } from './integer-cost.ts';
-import { fail, halt, isObject, type Value, typeName } from './value.ts';
+import { checkDepth, fail, halt, isObject, type Value, typeName } from './value.ts';
 import type { Work } from './work.ts';
 
 function jsonString(text: string): string {
@@ -44,7 +44,8 @@ function sortedEntries(entries: readonly (readonly [Value, Value])[]): readonly 
 /** The JSON text of a value; `indent` is null for one line with a blank after commas and colons. */
 export function jsonText(value: Value, indent: string | null, work: Work): string {
   const grow = work.growing();
-  const write = (node: Value, margin: string): string => {
+  const write = (node: Value, margin: string, depth: number): string => {
+    checkDepth(depth);
     const plain = scalar(node, work);
     if (plain !== null) {
       grow(plain.length + margin.length);
@@ -59,13 +60,13 @@ export function jsonText(value: Value, indent: string | null, work: Work): strin
       ? sortedEntries([...node.entries.values()]).map(([key, member]) => {
           const name = keyText(key, work);
           grow(name.length + 2);
-          return `${name}: ${write(member, inside)}`;
+          return `${name}: ${write(member, inside, depth + 1)}`;
         })
-      : node.items.map((member) => write(member, inside));
+      : node.items.map((member) => write(member, inside, depth + 1));
     const [open, close] = isDict ? ['{', '}'] : ['[', ']'];
     if (members.length === 0) return `${open}${close}`;
     if (indent === null) return `${open}${members.join(', ')}${close}`;
     return `${open}\n${inside}${members.join(`,\n${inside}`)}\n${margin}${close}`;
   };
-  return write(value, '');
+  return write(value, '', 0);
 }

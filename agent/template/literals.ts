@@ -3,7 +3,7 @@ import type { Token } from 'nunjucks/src/parser.js';
 import type { Arguments, Expression } from './tree.ts';
 import { halt } from './value.ts';
 
-export const noArguments: Arguments = { positional: [], named: [] };
+export const noArguments: Arguments = { positional: [], named: [], spread: null, spreadNamed: null };
 const constants: Readonly<Record<string, boolean | null>> = {
   __proto__: null,
   true: true,

@@ -1,10 +1,25 @@
 // Member access: own members of dicts, items and slices of sequences. A name that Python gives to the type itself is refused, never looked up.
 import { textOf } from './compare.ts';
 import { codePoints } from './code-points.ts';
+import { changed, isMarkup } from './escaped-text.ts';
 import { integerSteps } from './integer-cost.ts';
+import { loopMembers } from './loop.ts';
 import { asNumber } from './numbers.ts';
 import { quoted } from './printing.ts';
-import { fail, halt, isObject, keyOf, list, missing, need, tuple, type Value, typeName } from './value.ts';
+import {
+  fail,
+  halt,
+  isObject,
+  keyOf,
+  list,
+  markup,
+  missing,
+  need,
+  type ObjectValue,
+  tuple,
+  type Value,
+  typeName,
+} from './value.ts';
 import { wholeNumber, type Work } from './work.ts';
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(' '));
@@ -34,8 +49,8 @@ const attributes: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 ]);
 
 function refuseAttribute(value: Value, name: string): void {
-  const own = attributes.get(typeName(value));
-  const generated = isObject(value) && (value.kind === 'iterator' || value.kind === 'markup');
+  const own = attributes.get(isMarkup(value) ? 'str' : typeName(value));
+  const generated = isObject(value) && value.kind === 'iterator';
   if (generated || name.startsWith('__') || own?.has(name) === true)
     halt('template_unsupported', `the attribute '${name}' of a ${typeName(value)} is not supported`);
 }
@@ -43,10 +58,53 @@ function refuseAttribute(value: Value, name: string): void {
 const absent = (value: Value, name: string): Value =>
   missing(`${isObject(value) ? `${typeName(value)} object` : `'${typeName(value)}' value`} has no member ${name}`);
 
+type Membered = Exclude<
+  ObjectValue,
+  { kind: 'undefined' | 'list' | 'dict' | 'view' | 'range' | 'iterator' | 'markup' }
+>;
+
+// Members of the values that Jinja2 itself makes: what is not here is refused, because the Python object may have it.
+function madeMember(value: Membered, name: string): Value | null {
+  switch (value.kind) {
+    case 'namespace':
+      return value.members.get(name) ?? (value.members.has(name) ? null : absent(value, name));
+    case 'loop': {
+      const member = loopMembers.get(name);
+      return member === undefined ? unknownMember(value, name) : member(value);
+    }
+    case 'cycler':
+      if (name === 'current') return value.items[value.at] ?? null;
+      if (name === 'pos') return BigInt(value.at);
+      return name === 'items' ? tuple(value.items) : unknownMember(value, name);
+    case 'joiner':
+      return name === 'sep' ? value.separator : name === 'used' ? value.used : unknownMember(value, name);
+    case 'macro':
+      if (name === 'name') return value.name;
+      if (name === 'arguments') return tuple(value.parameters);
+      if (name === 'caller' || name === 'catch_kwargs' || name === 'catch_varargs')
+        return value.special.has(name.replace('catch_', ''));
+      return unknownMember(value, name);
+    case 'tuple': {
+      const at = value.fields?.indexOf(name) ?? -1;
+      return at < 0 ? absent(value, name) : (value.items[at] ?? null);
+    }
+    default:
+      return value satisfies never;
+  }
+}
+
+function unknownMember(value: ObjectValue, name: string): never {
+  return halt('template_unsupported', `the attribute '${name}' of a ${typeName(value)} is not supported`);
+}
+
+const membered = new Set(['namespace', 'loop', 'cycler', 'joiner', 'macro', 'tuple']);
+const isMembered = (value: Value): value is Membered => isObject(value) && membered.has(value.kind);
+
 /** `target.name`: in Jinja2 an attribute of the type comes before a member of the dict. */
 export function attribute(target: Value, name: string): Value {
   const value = need(target);
   refuseAttribute(value, name);
+  if (isMembered(value)) return madeMember(value, name);
   if (isObject(value) && value.kind === 'dict') {
     const found = value.entries.get(`s${name}`);
     if (found !== undefined) return found[1];
@@ -74,9 +132,12 @@ export function item(target: Value, index: Value, work: Work): Value {
     const items = text === null ? sequenceItems(value) : codePoints(text);
     const found = items?.at(at);
     // at() counts from the end for negative numbers, as Python does.
-    if (found !== undefined) return found;
+    if (found !== undefined) return isMarkup(value) && typeof found === 'string' ? markup(found) : found;
   }
-  if (typeof key === 'string') refuseAttribute(value, key);
+  if (typeof key === 'string') {
+    refuseAttribute(value, key);
+    if (isMembered(value)) return madeMember(value, key);
+  }
   return absent(value, keyName(key));
 }
 
@@ -117,16 +178,12 @@ function cut<T>(items: readonly T[], bounds: readonly (Value | null)[]): T[] {
 export function slice(target: Value, bounds: readonly (Value | null)[], work: Work): Value {
   const value = need(target);
   const known = bounds.map((part) => (part === null ? null : need(part)));
-  if (typeof value === 'string') {
-    work.chars(value.length);
-    return cut(codePoints(value), known).join('');
-  }
+  if (textOf(value) !== null) return changed(value, work, (text) => cut(codePoints(text), known).join(''));
   if (isObject(value) && (value.kind === 'list' || value.kind === 'tuple')) {
     work.step(value.items.length);
     return value.kind === 'list' ? list(cut(value.items, known)) : tuple(cut(value.items, known));
   }
-  if (isObject(value) && (value.kind === 'range' || value.kind === 'markup'))
-    return halt('template_unsupported', `a slice of a ${value.kind}`);
+  if (isObject(value) && value.kind === 'range') return halt('template_unsupported', 'a slice of a range: add |list');
   return fail(`a ${typeName(value)} has no slices`);
 }
 

@@ -142,10 +142,10 @@ export function arithmetic(operator: Operator, left: NumberValue, right: NumberV
 }
 
 /** A float's exact value has up to 1074 binary digits behind the point. */
-const scaleSteps = 4;
+export const scaleSteps = 4;
 
 /** |value| as an integer count of 10^-digits, rounded half to even on the exact binary value. */
-function scaled(value: number, digits: number): bigint {
+export function scaled(value: number, digits: number): bigint {
   let power = 0;
   let mantissa = Math.abs(value);
   while (!Number.isInteger(mantissa)) {

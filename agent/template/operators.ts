@@ -1,25 +1,21 @@
 // + - * / // % ** on values of any type, and the signs.
 import { textOf } from './compare.ts';
+import { escaped, isMarkup } from './escaped-text.ts';
 import { arithmetic, asNumber, type Operator } from './numbers.ts';
 import { percentFormat } from './percent-format.ts';
-import { fail, halt, isObject, list, need, tuple, type Value, typeName } from './value.ts';
+import { fail, halt, isObject, list, markup, need, tuple, type Value, typeName } from './value.ts';
 import { wholeNumber, type Work } from './work.ts';
-
-function noMarkup(...values: readonly Value[]): void {
-  if (values.some((value) => isObject(value) && value.kind === 'markup'))
-    halt('template_unsupported', 'an operator on a text after tojson or escape');
-}
 
 /** left + right. */
 export function add(left: Value, right: Value, work: Work): Value {
   const [a, b] = [need(left), need(right)];
   const [x, y] = [asNumber(a), asNumber(b)];
   if (x !== null && y !== null) return arithmetic('+', x, y, work);
-  noMarkup(a, b);
   const [s, t] = [textOf(a), textOf(b)];
   if (s !== null && t !== null) {
     work.chars(s.length + t.length);
-    return s + t;
+    if (!isMarkup(a) && !isMarkup(b)) return s + t;
+    return markup(escaped(a, work) + escaped(b, work));
   }
   if (isObject(a) && isObject(b) && (a.kind === 'list' || a.kind === 'tuple') && a.kind === b.kind) {
     work.step(a.items.length + b.items.length);
@@ -51,12 +47,11 @@ export function operate(operator: Operator, left: Value, right: Value, work: Wor
   const [a, b] = [need(left), need(right)];
   const [x, y] = [asNumber(a), asNumber(b)];
   if (x !== null && y !== null) return arithmetic(operator, x, y, work);
-  noMarkup(a);
+  if (operator === '%' && isMarkup(a)) return halt('template_unsupported', 'an escaped text as a format');
   if (operator === '%' && typeof a === 'string') return percentFormat(a, b, work);
-  noMarkup(b);
   if (operator === '*') {
-    const many = repeated(a, b, work) ?? repeated(b, a, work);
-    if (many !== null) return many;
+    const many = repeated(textOf(a) ?? a, b, work) ?? repeated(textOf(b) ?? b, a, work);
+    if (many !== null) return typeof many === 'string' && (isMarkup(a) || isMarkup(b)) ? markup(many) : many;
   }
   return fail(`unsupported operand types for ${operator}: '${typeName(a)}' and '${typeName(b)}'`);
 }

@@ -4,21 +4,40 @@ import lexer from 'nunjucks/src/lexer.js';
 import type { Token } from 'nunjucks/src/parser.js';
 import { filters } from './filters.ts';
 import { isTests } from './is-tests.ts';
-import { integer, noArguments, symbol } from './literals.ts';
-import { methodNames } from './methods.ts';
+import { noArguments } from './literals.ts';
 import type { Operator } from './numbers.ts';
-import { TokenParser } from './token-parser.ts';
-import type { Arguments, CompareOperator, Expression } from './tree.ts';
+import { OperandParser } from './operand-parser.ts';
+import { refusedFilters } from './refused.ts';
+import type { AppliedFilter, Arguments, CompareOperator, Expression } from './tree.ts';
 
 const compareOperators: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
 
-export class ExpressionParser extends TokenParser {
+export class ExpressionParser extends OperandParser {
+  /** What nunjucks reads between {{ and }}: commas make a tuple. */
   override parseExpression(): Expression {
+    return this.tuple(() => this.expression());
+  }
+
+  /** Members that end with a tag, a bracket or the word `recursive`; one without a comma is itself. */
+  protected tuple(member: () => Expression): Expression {
+    const first = member();
+    if (!this.isType('comma')) return first;
+    const items = [first];
+    while (this.skip('comma') && !this.#tupleEnds()) items.push(member());
+    return this.node({ kind: 'tuple', items });
+  }
+
+  #tupleEnds(): boolean {
+    const ends: readonly string[] = [lexer.TOKEN_VARIABLE_END, lexer.TOKEN_BLOCK_END, 'right-paren'];
+    return ends.includes(this.peekToken()?.type ?? '') || this.isSymbol('recursive');
+  }
+
+  protected override expression(): Expression {
     return this.nested(() => {
       let node = this.#or();
       while (this.skipSymbol('if')) {
         const condition = this.#or();
-        const no = this.skipSymbol('else') ? this.parseExpression() : null;
+        const no = this.skipSymbol('else') ? this.expression() : null;
         node = this.node({ kind: 'choose', condition, yes: node, no });
       }
       return node;
@@ -94,125 +113,8 @@ export class ExpressionParser extends TokenParser {
       const kind = this.next().value === '-' ? 'negative' : 'positive';
       node = this.node({ kind, operand: this.nested(() => this.#unary(false)) });
     } else node = this.parsePrimary();
-    node = this.#postfix(node);
+    node = this.postfix(node);
     return withFilter ? this.#filtersAndTests(node) : node;
-  }
-
-  protected parsePrimary(): Expression {
-    const token = this.next();
-    switch (token.type) {
-      case lexer.TOKEN_SYMBOL:
-        return this.node(symbol(token));
-      case lexer.TOKEN_STRING: {
-        let value = token.value;
-        while (this.isType(lexer.TOKEN_STRING)) value += this.next().value;
-        return this.node({ kind: 'literal', value });
-      }
-      case lexer.TOKEN_INT:
-        return this.node({ kind: 'literal', value: integer(token) });
-      case lexer.TOKEN_FLOAT:
-        return this.node({ kind: 'literal', value: Number(token.value.replaceAll('_', '')) });
-      case 'left-paren':
-        return this.#group();
-      case 'left-bracket':
-        return this.node({ kind: 'list', items: this.#until('right-bracket', () => this.parseExpression()) });
-      case 'left-curly':
-        return this.node({ kind: 'dict', pairs: this.#until('right-curly', () => this.#pair()) });
-      default:
-        return this.fail(`unexpected '${token.value}'`, token.lineno);
-    }
-  }
-
-  #pair(): readonly [Expression, Expression] {
-    const key = this.parseExpression();
-    this.expect('colon');
-    return [key, this.parseExpression()];
-  }
-
-  /** Members with commas between, a comma after the last one allowed, up to the closing bracket. */
-  #until<T>(close: string, member: () => T): T[] {
-    const members: T[] = [];
-    while (!this.skip(close)) {
-      if (members.length > 0) {
-        this.expect('comma');
-        if (this.skip(close)) break;
-      }
-      members.push(member());
-    }
-    return members;
-  }
-
-  #group(): Expression {
-    if (this.skip('right-paren')) return this.node({ kind: 'tuple', items: [] });
-    const first = this.parseExpression();
-    if (this.skip('right-paren')) return first;
-    this.expect('comma');
-    const items = [first, ...this.#until('right-paren', () => this.parseExpression())];
-    return this.node({ kind: 'tuple', items });
-  }
-
-  #postfix(start: Expression): Expression {
-    let node = start;
-    for (;;) {
-      if (this.isOperator('.')) node = this.#member(node);
-      else if (this.skip('left-bracket')) node = this.#subscript(node);
-      else if (this.isType('left-paren')) node = this.#call(node);
-      else return node;
-    }
-  }
-
-  #member(target: Expression): Expression {
-    this.next();
-    const token = this.next();
-    if (token.type === lexer.TOKEN_SYMBOL) return this.node({ kind: 'attribute', target, name: token.value });
-    if (token.type !== lexer.TOKEN_INT) return this.fail('expected a name or a number after the dot', token.lineno);
-    return this.node({ kind: 'item', target, index: this.node({ kind: 'literal', value: integer(token) }) });
-  }
-
-  #subscript(target: Expression): Expression {
-    const bounds: (Expression | null)[] = [];
-    let last: Expression | null = null;
-    while (!this.skip('right-bracket')) {
-      if (this.skip('colon')) {
-        bounds.push(last);
-        last = null;
-        if (bounds.length > 2) this.fail('a slice has at most three parts');
-      } else if (last === null) last = this.parseExpression();
-      else if (this.isType('comma')) this.unsupported('a subscript with a comma', this.peekToken());
-      else this.fail("expected ']'");
-    }
-    if (bounds.length > 0) return this.node({ kind: 'slice', target, bounds: [...bounds, last] });
-    if (last === null) return this.fail('a subscript is empty');
-    return this.node({ kind: 'item', target, index: last });
-  }
-
-  #call(callee: Expression): Expression {
-    const token = this.peekToken();
-    if (callee.kind === 'attribute') {
-      if (!methodNames.has(callee.name)) this.unsupported(`calling '${callee.name}'`, token);
-      return this.node({ kind: 'method', target: callee.target, name: callee.name, args: this.parseArguments() });
-    }
-    if (callee.kind === 'name' && callee.name === 'range')
-      return this.node({ kind: 'range', name: callee, args: this.parseArguments() });
-    return this.unsupported(callee.kind === 'name' ? `calling '${callee.name}'` : 'calling a value', token);
-  }
-
-  protected parseArguments(): Arguments {
-    this.expect('left-paren');
-    const named: (readonly [string, Expression])[] = [];
-    const positional: Expression[] = [];
-    this.#until('right-paren', () => {
-      if (this.isOperator('*', '**')) this.unsupported('unpacking arguments', this.peekToken());
-      const token = this.peekToken();
-      const value = this.parseExpression();
-      if (this.isOperator('=') && value.kind === 'name') {
-        this.next();
-        if (named.some(([name]) => name === value.name)) this.fail(`'${value.name}' is given twice`, token?.lineno);
-        named.push([value.name, this.parseExpression()]);
-      } else if (named.length > 0) this.fail('a positional argument follows a named one', token?.lineno);
-      else positional.push(value);
-    });
-    return { positional, named };
   }
 
   #dotted(): string {
@@ -221,17 +123,27 @@ export class ExpressionParser extends TokenParser {
     return name;
   }
 
+  /** `name(arguments)` after a pipe or in the head of a block. */
+  protected appliedFilter(): AppliedFilter {
+    const token = this.peekToken();
+    const name = this.#dotted();
+    this.#checkFilter(name, token);
+    const args = this.isType('left-paren') ? this.parseArguments() : noArguments;
+    this.#checkNested(name, args, token);
+    return { name, args };
+  }
+
+  #checkFilter(name: string, token: Token | null): void {
+    if (filters.has(name)) return;
+    this.unsupported(`the filter '${name}'`, token, refusedFilters.get(name));
+  }
+
   #filtersAndTests(start: Expression): Expression {
     let node = start;
     for (;;) {
       const token = this.peekToken();
-      if (this.skip('pipe')) {
-        const name = this.#dotted();
-        if (!filters.has(name)) this.unsupported(`the filter '${name}'`, token);
-        const args = this.isType('left-paren') ? this.parseArguments() : noArguments;
-        this.#checkNested(name, args, token);
-        node = this.node({ kind: 'filter', target: node, name, args });
-      } else if (this.skipSymbol('is')) node = this.#test(node, token);
+      if (this.skip('pipe')) node = this.node({ kind: 'filter', target: node, ...this.appliedFilter() });
+      else if (this.skipSymbol('is')) node = this.#test(node, token);
       else if (this.isType('left-paren')) this.unsupported('calling a value', token);
       else return node;
     }
@@ -241,7 +153,7 @@ export class ExpressionParser extends TokenParser {
   #checkNested(filter: string, args: Arguments, token: Token | null): void {
     const named = args.positional[filter.endsWith('attr') ? 1 : 0];
     if (named?.kind !== 'literal' || typeof named.value !== 'string') return;
-    if (filter === 'map' && !filters.has(named.value)) this.unsupported(`the filter '${named.value}'`, token);
+    if (filter === 'map') this.#checkFilter(named.value, token);
     const selects = /^(?:select|reject)(?:attr)?$/.test(filter);
     if (selects && !isTests.has(named.value)) this.unsupported(`the test '${named.value}'`, token);
   }
@@ -268,6 +180,6 @@ export class ExpressionParser extends TokenParser {
     if (token === null || !starts.includes(token.type)) return noArguments;
     if (token.type === lexer.TOKEN_SYMBOL && ['else', 'or', 'and'].includes(token.value)) return noArguments;
     if (token.type === lexer.TOKEN_SYMBOL && token.value === 'is') this.fail('tests cannot be chained with is');
-    return { positional: [this.nested(() => this.#postfix(this.parsePrimary()))], named: [] };
+    return { ...noArguments, positional: [this.nested(() => this.postfix(this.parsePrimary()))] };
   }
 }

@@ -1,7 +1,8 @@
 // printf-style formatting: `text % values` and the filter `format`. Conversions that are not exact here are refused by name.
 import { codePoints, lengthOf } from './code-points.ts';
 import { integerSteps } from './integer-cost.ts';
-import { asNumber, fixed, toFloat, truncate } from './numbers.ts';
+import { formatFloat } from './float-format.ts';
+import { asNumber, toFloat, truncate } from './numbers.ts';
 import { quoted, repr } from './printing.ts';
 import { type DictValue, fail, halt, isObject, need, type Value, typeName } from './value.ts';
 import type { Work } from './work.ts';
@@ -32,23 +33,34 @@ function decimal(value: Value, spec: Spec, conversion: string, work: Work): stri
   const number = asNumber(need(value));
   if (number === null) return fail(`%${conversion} format: a number is required, not ${typeName(value)}`);
   if (typeof number === 'number' && conversion !== 'd') return fail(`%${conversion} format: an integer is required`);
-  if (spec.flags.includes('#')) return halt('template_unsupported', "the flag '#' of a format");
   const whole = typeof number === 'bigint' ? number : truncate(number);
   const size = whole < 0n ? -whole : whole;
   work.step(integerSteps(size));
   const radix = conversion === 'o' ? 8 : conversion === 'd' ? 10 : 16;
   const digits = size.toString(radix).padStart(spec.precision ?? 0, '0');
-  return pad(signOf(whole < 0n, spec.flags), conversion === 'X' ? digits.toUpperCase() : digits, spec, true, work);
+  const prefix = radix === 10 || !spec.flags.includes('#') ? '' : `0${conversion}`;
+  const sign = signOf(whole < 0n, spec.flags) + prefix;
+  return pad(sign, conversion === 'X' ? digits.toUpperCase() : digits, spec, true, work);
 }
 
-function float(value: Value, spec: Spec, work: Work): string {
+function float(value: Value, spec: Spec, conversion: string, work: Work): string {
   const number = asNumber(need(value));
   if (number === null) return fail(`must be real number, not ${typeName(value)}`);
   const known = toFloat(number);
   if (!Number.isFinite(known) || spec.flags.includes('#')) return halt('template_unsupported', 'formatting inf or nan');
-  const digits = fixed(known, spec.precision ?? 6, work);
+  const digits = formatFloat(known, conversion, spec.precision ?? 6, work);
   const negative = digits.startsWith('-');
   return pad(signOf(negative, spec.flags), negative ? digits.slice(1) : digits, spec, true, work);
+}
+
+function character(value: Value): string {
+  const known = need(value);
+  if (typeof known === 'string') return lengthOf(known) === 1 ? known : fail('%c requires int or char');
+  const code = asNumber(known);
+  if (typeof code !== 'bigint') return fail('%c requires int or char');
+  if (code < 0n || code > 0x10ffffn) return fail('%c arg not in range(0x110000)');
+  if (code >= 0xd800n && code <= 0xdfffn) return halt('template_unsupported', 'half a surrogate pair');
+  return String.fromCodePoint(Number(code));
 }
 
 function convert(conversion: string, value: Value, spec: Spec, work: Work): string {
@@ -59,8 +71,9 @@ function convert(conversion: string, value: Value, spec: Spec, work: Work): stri
   }
   if (conversion === 'd' || conversion === 'i' || conversion === 'u') return decimal(value, spec, 'd', work);
   if (conversion === 'x' || conversion === 'X' || conversion === 'o') return decimal(value, spec, conversion, work);
-  if (conversion === 'f' || conversion === 'F') return float(value, spec, work);
-  if (/^[eEgGca]$/.test(conversion)) return halt('template_unsupported', `the conversion %${conversion}`);
+  if (/^[eEfFgG]$/.test(conversion)) return float(value, spec, conversion, work);
+  if (conversion === 'c') return pad('', character(value), spec, false, work);
+  if (conversion === 'a') return halt('template_unsupported', 'the conversion %a');
   return fail(`unsupported format character ${quoted(conversion)}`);
 }
 

@@ -1,7 +1,7 @@
 // Python's str() and repr() of every value: what {{ }} prints.
 import { codePoints } from './code-points.ts';
 import { integerSteps } from './integer-cost.ts';
-import { halt, isNothing, need, type Value } from './value.ts';
+import { checkDepth, halt, isNothing, need, type Value } from './value.ts';
 
 /** repr of a float: the shortest digits, an exponent below 1e-4 and from 1e16 on. */
 export function floatText(value: number): string {
@@ -50,7 +50,8 @@ export function quoted(text: string): string {
 /** Takes what printing costs: called with the characters of each piece, and steps beyond those, before it is built into the whole. */
 export type Charge = (chars: number, steps?: number) => void;
 
-export function repr(value: Value, charge: Charge): string {
+export function repr(value: Value, charge: Charge, depth = 0): string {
+  checkDepth(depth);
   if (value === null) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'bigint') return integerText(value, charge);
@@ -61,7 +62,7 @@ export function repr(value: Value, charge: Charge): string {
   }
   const inner = (items: readonly Value[]): string => {
     charge(items.length * 2 + 2);
-    return items.map((item) => repr(item, charge)).join(', ');
+    return items.map((item) => repr(item, charge, depth + 1)).join(', ');
   };
   switch (value.kind) {
     case 'list':
@@ -70,7 +71,7 @@ export function repr(value: Value, charge: Charge): string {
       return value.items.length === 1 ? `(${inner(value.items)},)` : `(${inner(value.items)})`;
     case 'dict':
       charge(value.entries.size * 4 + 2);
-      return `{${[...value.entries.values()].map(([k, v]) => `${repr(k, charge)}: ${repr(v, charge)}`).join(', ')}}`;
+      return `{${[...value.entries.values()].map(([k, v]) => `${repr(k, charge, depth + 1)}: ${repr(v, charge, depth + 1)}`).join(', ')}}`;
     case 'view':
       return `${value.form}([${inner(value.items)}])`;
     case 'range':
@@ -79,6 +80,14 @@ export function repr(value: Value, charge: Charge): string {
       return 'Undefined';
     case 'markup':
       return `Markup(${quoted(value.text)})`;
+    case 'loop':
+      return `<LoopContext ${value.index0 + 1}/${value.length}>`;
+    case 'macro':
+      return `<Macro ${value.name === null ? 'anonymous' : quoted(value.name)}>`;
+    case 'namespace':
+    case 'cycler':
+    case 'joiner':
+      return halt('template_unsupported', `printing a ${value.kind}`);
     case 'iterator':
       return halt('template_unsupported', 'a filter that yields one item at a time has no text: add |list or |join');
     default:

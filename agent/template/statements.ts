@@ -1,126 +1,232 @@
-// Statements: nunjucks parses text, output and {% if %}; {% for %} and {% set %} follow Jinja2 here; every other tag is refused by name.
-// Its nodes are turned into the closed tree at once.
+// Statements: nunjucks' parser reads text and output and finds the tags; each tag follows Jinja2's grammar here, and a tag without a rule
+// is refused by name. The nodes are turned into the closed tree at once.
 import lexer from 'nunjucks/src/lexer.js';
 import type { ParserNode, Token } from 'nunjucks/src/parser.js';
+import { freeNames } from './free-names.ts';
 import { ExpressionParser } from './parser.ts';
+import { refusedTags } from './refused.ts';
 import { tokenize } from './tokens.ts';
-import type { Block, Expression, Statement, Targets } from './tree.ts';
+import { type AppliedFilter, type Block, type Expression, type Statement, type Target } from './tree.ts';
 import { fail } from './value.ts';
 
 interface Own {
   readonly typename: 'Own';
-  readonly statement: Statement;
+  readonly statements: readonly Statement[];
 }
-// The fields that nunjucks' parser fills in the four node types it builds here (src/nodes.js).
+// The fields that nunjucks' parser fills in the node types it builds here (src/nodes.js).
 interface Parsed extends ParserNode {
   readonly children?: readonly (Parsed | Own | Expression)[];
   readonly value?: string;
-  readonly cond?: Expression;
-  readonly body?: Parsed;
-  readonly else_?: Parsed | null;
 }
+type Parameters = readonly (readonly [string, Expression | null])[];
 
-const reserved = new Set(['true', 'false', 'none', 'True', 'False', 'None', 'loop', 'self']);
+const constants = new Set(['true', 'false', 'none', 'True', 'False', 'None']);
+const specialNames = ['caller', 'kwargs', 'varargs'] as const;
 
 class StatementParser extends ExpressionParser {
+  #loops = 0;
+  readonly #tags: ReadonlyMap<string, () => readonly Statement[]> = new Map([
+    ['if', () => [this.#if()]],
+    ['for', () => [this.#for()]],
+    ['set', () => [this.#set()]],
+    ['with', () => [this.#with()]],
+    ['filter', () => [this.#filter()]],
+    ['macro', () => [this.#macro()]],
+    ['call', () => [this.#call()]],
+    ['print', () => this.#print()],
+  ]);
+
   override parseStatement(): unknown {
     const token = this.peekToken();
     if (token === null || token.type !== lexer.TOKEN_SYMBOL) return this.fail('expected the name of a tag');
     if (this.breakOnBlocks?.includes(token.value) === true) return null;
+    const rule = this.#tags.get(token.value);
+    if (rule !== undefined) {
+      this.nextToken();
+      return this.nested((): Own => ({ typename: 'Own', statements: rule() }));
+    }
+    if (/^(?:end|el)/.test(token.value)) return this.fail(`unexpected tag '${token.value}'`, token.lineno);
+    return this.unsupported(`the tag '${token.value}'`, token, refusedTags.get(token.value));
+  }
+
+  template(): Block {
+    const parsed = block(this.parseAsRoot());
+    this.checkCalls();
+    return parsed;
+  }
+
+  #body(...ends: readonly string[]): Block {
+    return block(this.parseUntilBlocks(...ends));
+  }
+
+  /** The end of the tag that was read, its body and the end tag. */
+  #wrapped(tag: string): Block {
+    this.advanceAfterBlockEnd(tag);
+    const body = this.#body(`end${tag}`);
+    this.advanceAfterBlockEnd();
+    return body;
+  }
+
+  #name(token: Token): string {
+    if (token.type !== lexer.TOKEN_SYMBOL || constants.has(token.value))
+      this.fail(`cannot assign to '${token.value}'`, token.lineno);
+    if (token.value === 'loop' && this.#loops > 0) this.fail("cannot assign to 'loop' in a loop", token.lineno);
+    this.assigned.add(token.value);
+    return token.value;
+  }
+
+  #oneTarget(members: boolean): Target {
+    if (this.skip('left-paren')) {
+      const inner = this.#target(false);
+      this.expect('right-paren');
+      return inner;
+    }
+    const token = this.next();
+    if (members && this.isOperator('.')) {
+      this.next();
+      return { kind: 'member', name: token.value, member: this.expect(lexer.TOKEN_SYMBOL).value };
+    }
+    return { kind: 'name', name: this.#name(token) };
+  }
+
+  #target(members: boolean): Target {
     return this.nested(() => {
-      if (token.value === 'if') return this.parseIf();
-      if (token.value === 'for') return this.parseFor(token);
-      if (token.value === 'set') return this.parseSet(token);
-      if (/^(?:end|el)/.test(token.value)) return this.fail(`unexpected tag '${token.value}'`, token.lineno);
-      return this.unsupported(`the tag '${token.value}'`, token);
+      const first = this.#oneTarget(members);
+      if (!this.isType('comma')) return first;
+      const targets = [first];
+      while (this.skip('comma') && !this.#targetsEnd()) targets.push(this.#oneTarget(members));
+      return { kind: 'several', targets };
     });
   }
 
-  override parseIf(): unknown {
-    // nunjucks reads elif by calling parseIf again, and also takes `elseif`, which Jinja2 does not know.
-    if (this.peekToken()?.value === 'elseif') this.fail("unexpected tag 'elseif'");
-    return this.nested(() => super.parseIf());
+  #targetsEnd(): boolean {
+    return this.isType('right-paren') || this.isType(lexer.TOKEN_BLOCK_END);
   }
 
-  #targets(end: string): Targets {
-    const names: string[] = [];
-    const grouped = this.skip('left-paren');
-    let unpack = false;
-    for (;;) {
-      const token = this.next();
-      if (token.type === 'left-paren') this.unsupported('a nested target', token);
-      if (token.type !== lexer.TOKEN_SYMBOL || reserved.has(token.value))
-        this.fail(`cannot assign to '${token.value}'`, token.lineno);
-      names.push(token.value);
-      if (!this.skip('comma')) break;
-      unpack = true;
-      const after = this.peekToken();
-      if (after?.value === end || after?.type === 'right-paren') break;
+  #if(): Statement {
+    const condition = this.tuple(() => this.parseOr());
+    this.advanceAfterBlockEnd('if');
+    const yes = this.#body('elif', 'else', 'endif');
+    if (this.skipSymbol('elif')) return { kind: 'if', condition, yes, no: [this.nested(() => this.#if())] };
+    let no: Block = [];
+    if (this.skipSymbol('else')) {
+      this.advanceAfterBlockEnd('else');
+      no = this.#body('endif');
     }
-    if (grouped) this.expect('right-paren');
-    const dot = this.peekToken();
-    if (dot?.value === '.') this.unsupported('assigning to a member', dot);
-    return { names, unpack };
+    this.advanceAfterBlockEnd();
+    return { kind: 'if', condition, yes, no };
   }
 
-  #tuple(): Expression {
-    const first = this.parseExpression();
-    if (this.peekToken()?.type === 'comma') this.unsupported('a tuple without parentheses', this.peekToken());
-    return first;
-  }
-
-  parseFor(token: Token): Own {
-    this.nextToken();
-    const targets = this.#targets('in');
+  #for(): Statement {
+    this.#loops += 1;
+    const targets = this.#target(false);
     if (!this.skipSymbol('in')) this.fail("expected 'in'");
-    const items = this.parseOr();
-    if (this.peekToken()?.type === 'comma') this.unsupported('a tuple without parentheses', token);
-    const only = this.skipSymbol('if') ? this.parseExpression() : null;
-    if (this.peekToken()?.value === 'recursive') this.unsupported('a recursive loop', token);
+    const items = this.tuple(() => this.parseOr());
+    const only = this.skipSymbol('if') ? this.expression() : null;
+    const recursive = this.skipSymbol('recursive');
     this.advanceAfterBlockEnd('for');
-    const body = block(this.parseUntilBlocks('endfor', 'else'));
+    const body = this.#body('endfor', 'else');
     let otherwise: Block = [];
     if (this.skipSymbol('else')) {
       this.advanceAfterBlockEnd('else');
-      otherwise = block(this.parseUntilBlocks('endfor'));
+      otherwise = this.#body('endfor');
     }
     this.advanceAfterBlockEnd();
-    return own({ kind: 'for', targets, items, only, body, otherwise });
+    this.#loops -= 1;
+    return { kind: 'for', targets, items, only, recursive, body, otherwise };
   }
 
-  parseSet(token: Token): Own {
-    this.nextToken();
-    const targets = this.#targets('=');
-    if (!this.skipValue(lexer.TOKEN_OPERATOR, '=')) this.unsupported("a block form of 'set'", token);
-    const value = this.#tuple();
-    this.advanceAfterBlockEnd('set');
-    return own({ kind: 'set', targets, value });
+  #set(): Statement {
+    const target = this.#target(true);
+    if (this.skipValue(lexer.TOKEN_OPERATOR, '=')) {
+      const value = this.tuple(() => this.expression());
+      this.advanceAfterBlockEnd('set');
+      return { kind: 'set', target, value };
+    }
+    return { kind: 'set_block', target, filters: this.#pipes(), body: this.#wrapped('set') };
+  }
+
+  #pipes(): AppliedFilter[] {
+    const applied: AppliedFilter[] = [];
+    while (this.skip('pipe')) applied.push(this.appliedFilter());
+    return applied;
+  }
+
+  #filter(): Statement {
+    const filters = [this.appliedFilter(), ...this.#pipes()];
+    return { kind: 'filter_block', filters, body: this.#wrapped('filter') };
+  }
+
+  #with(): Statement {
+    const assigned: { target: Target; value: Expression }[] = [];
+    while (!this.isType(lexer.TOKEN_BLOCK_END)) {
+      if (assigned.length > 0) this.expect('comma');
+      const target = this.#target(false);
+      if (!this.skipValue(lexer.TOKEN_OPERATOR, '=')) this.fail("expected '='");
+      assigned.push({ target, value: this.expression() });
+    }
+    return { kind: 'with', assigned, body: this.#wrapped('with') };
+  }
+
+  #parameters(): Parameters {
+    const parameters: (readonly [string, Expression | null])[] = [];
+    this.expect('left-paren');
+    while (!this.skip('right-paren')) {
+      if (parameters.length > 0) this.expect('comma');
+      const token = this.next();
+      const name = this.#name(token);
+      if (name === 'caller') this.unsupported("a parameter named 'caller'", token);
+      if (parameters.some(([other]) => other === name)) this.fail(`the parameter '${name}' occurs twice`);
+      const value = this.skipValue(lexer.TOKEN_OPERATOR, '=') ? this.expression() : null;
+      if (value === null && (parameters.at(-1)?.[1] ?? null) !== null)
+        this.fail('a parameter without default follows one with a default', token.lineno);
+      parameters.push([name, value]);
+    }
+    return parameters;
+  }
+
+  #definition(name: string | null, parameters: Parameters, tag: string): Extract<Statement, { kind: 'macro' }> {
+    const body = this.#wrapped(tag);
+    const bound = new Set(parameters.map(([parameter]) => parameter));
+    const free = freeNames(body);
+    const special = new Set(specialNames.filter((one) => free.includes(one) && !bound.has(one)));
+    return { kind: 'macro', macro: { name, parameters, body, special } };
+  }
+
+  #macro(): Statement {
+    const name = this.#name(this.next());
+    return this.#definition(name, this.#parameters(), 'macro');
+  }
+
+  #call(): Statement {
+    const parameters = this.isType('left-paren') ? this.#parameters() : [];
+    const token = this.peekToken();
+    const call = this.expression();
+    if (call.kind !== 'call' && call.kind !== 'method') this.fail('expected a call', token?.lineno);
+    return { kind: 'call_block', macro: this.#definition(null, parameters, 'call').macro, call };
+  }
+
+  #print(): Statement[] {
+    const printed: Statement[] = [];
+    while (!this.isType(lexer.TOKEN_BLOCK_END)) {
+      if (printed.length > 0) this.expect('comma');
+      printed.push({ kind: 'output', expression: this.expression() });
+    }
+    this.advanceAfterBlockEnd('print');
+    return printed;
   }
 }
 
-function own(statement: Statement): Own {
-  return { typename: 'Own', statement };
+function block(node: ParserNode): Block {
+  const parsed: Parsed = node;
+  return (parsed.children ?? []).flatMap((child) => statements(child));
 }
 
-function isExpression(node: Parsed | Own | Expression): node is Expression {
-  return 'kind' in node;
-}
-
-function block(node: ParserNode | null | undefined): Block {
-  const parsed: Parsed | null | undefined = node;
-  if (!parsed) return [];
-  // An elif arrives as an If in the place of a list.
-  if (parsed.typename === 'If') return statement(parsed);
-  return (parsed.children ?? []).flatMap((child) => statement(child));
-}
-
-function statement(node: Parsed | Own | Expression): Statement[] {
-  if (isExpression(node)) return [{ kind: 'output', expression: node }];
-  if ('statement' in node) return [node.statement];
-  if (node.typename === 'Output') return (node.children ?? []).flatMap((child) => statement(child));
+function statements(node: Parsed | Own | Expression): readonly Statement[] {
+  if ('kind' in node) return [{ kind: 'output', expression: node }];
+  if ('statements' in node) return node.statements;
+  if (node.typename === 'Output') return (node.children ?? []).flatMap((child) => statements(child));
   if (node.typename === 'TemplateData') return [{ kind: 'text', text: node.value ?? '' }];
-  if (node.typename === 'If' && node.cond !== undefined)
-    return [{ kind: 'if', condition: node.cond, yes: block(node.body), no: block(node.else_) }];
   return fail(`the parser made a node of an unknown kind: ${node.typename}`);
 }
 
@@ -130,5 +236,5 @@ export function parseTemplate(source: string): Block {
   let at = 0;
   // nunjucks' parser looks at the tags only for the signs of white space control, which are gone by now.
   const tags = { BLOCK_START: '{%', BLOCK_END: '%}', VARIABLE_START: '{{', VARIABLE_END: '}}', COMMENT_START: '{#' };
-  return block(new StatementParser({ nextToken: () => tokens[at++] ?? null, tags }).parseAsRoot());
+  return new StatementParser({ nextToken: () => tokens[at++] ?? null, tags }).template();
 }

@@ -4,6 +4,7 @@ import type { Refusal } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
 import { freeNames } from './free-names.ts';
 import { Interpreter } from './interpret.ts';
+import { type Hidden, hiddenNames } from './scopes.ts';
 import { parseTemplate } from './statements.ts';
 import type { Block } from './tree.ts';
 import { fromJson, Halt, halt, type Value } from './value.ts';
@@ -26,6 +27,7 @@ export interface Template {
 
 interface Compiled extends Template {
   readonly block: Block;
+  readonly hidden: Hidden;
 }
 
 /** What a row's templates can read. */
@@ -51,7 +53,7 @@ export function compileTemplate(source: string): Template | Refusal {
   return guarded((): Compiled => {
     if (source.length > maxSourceChars) halt('template_budget', `a template has at most ${maxSourceChars} characters`);
     const block = parseTemplate(source);
-    return { source, names: freeNames(block), block };
+    return { source, names: freeNames(block), block, hidden: hiddenNames(block) };
   });
 }
 
@@ -67,8 +69,8 @@ export function templateNames(template: Template): readonly string[] {
 export function renderTemplate(template: Template, scope: Scope, budget: Partial<Budget> = {}): string | Refusal {
   return guarded(() => {
     const work = new Work({ ...defaultBudget, ...budget });
-    const { block } = template as Compiled;
-    return new Interpreter(work, lookupIn(scope, work)).render(block);
+    const { block, hidden } = template as Compiled;
+    return new Interpreter(work, lookupIn(scope, work), hidden).render(block);
   });
 }
 

@@ -15,8 +15,9 @@ export class TokenParser extends nunjucks.Parser {
     return halt('template_syntax', line === undefined ? `end of template: ${message}` : `line ${line + 1}: ${message}`);
   }
 
-  unsupported(what: string, token: Token | null): never {
-    return halt('template_unsupported', `line ${(token?.lineno ?? 0) + 1}: ${what} is not supported`);
+  unsupported(what: string, token: Token | null, reason?: string): never {
+    const why = reason === undefined ? '' : `: ${reason}`;
+    return halt('template_unsupported', `line ${(token?.lineno ?? 0) + 1}: ${what} is not supported${why}`);
   }
 
   /** Runs a recursive rule one level deeper. */

@@ -116,6 +116,8 @@ class Lexer {
     if (begin === null) return false;
     this.#at = begin.end;
     this.#trimNext = begin.trim;
+    // Jinja2's lexer does not miss the end when nothing follows at all.
+    if (this.#at === this.#source.length) return true;
     for (let at = this.#source.indexOf('{%', this.#at); at >= 0; at = this.#source.indexOf('{%', at + 1)) {
       const sign = this.#source[at + 2] ?? '';
       const end = this.#wordTag('endraw', at + (sign === '-' || sign === '+' ? 3 : 2));

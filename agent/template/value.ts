@@ -3,6 +3,7 @@
 import { type ErrorCode, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { isRawNumber, type Json } from '../../protocol/json.ts';
 import { digitSteps, integerSteps, type Meter } from './integer-cost.ts';
+import type { LoopRounds } from './loop.ts';
 
 /** Ends a compilation or a rendering early; it never leaves compileTemplate and renderTemplate, which turn it into its refusal. */
 export class Halt extends Error {
@@ -29,6 +30,8 @@ export interface ListValue {
 export interface TupleValue {
   readonly kind: 'tuple';
   readonly items: readonly Value[];
+  /** Names of the members, as a named tuple has them. */
+  readonly fields?: readonly string[];
 }
 /** Entries by the identity key of `keyOf`, in order of insertion. */
 export interface DictValue {
@@ -41,7 +44,7 @@ export interface ViewValue {
   readonly form: 'dict_keys' | 'dict_values' | 'dict_items';
   readonly items: readonly Value[];
 }
-interface RangeValue {
+export interface RangeValue {
   readonly kind: 'range';
   readonly start: bigint;
   readonly stop: bigint;
@@ -63,8 +66,48 @@ export interface UndefinedValue {
   /** The missing else of an inline if: Jinja2 lets it print as nothing even when undefined is strict. */
   readonly lenient: boolean;
 }
+/** Evaluated arguments of a call. */
+export interface Given {
+  readonly positional: readonly Value[];
+  readonly named: ReadonlyMap<string, Value>;
+}
+/** namespace(): the one value that a template can change. */
+interface NamespaceValue {
+  readonly kind: 'namespace';
+  readonly members: Map<string, Value>;
+}
+interface CyclerValue {
+  readonly kind: 'cycler';
+  readonly items: readonly Value[];
+  at: number;
+}
+interface JoinerValue {
+  readonly kind: 'joiner';
+  readonly separator: Value;
+  used: boolean;
+}
+/** A macro, or the block of a `call`. Only the interpreter calls it. */
+export interface MacroValue {
+  readonly kind: 'macro';
+  readonly name: string | null;
+  readonly parameters: readonly string[];
+  readonly special: ReadonlySet<string>;
+  invoke(given: Given): string;
+}
 export type ObjectValue =
-  ListValue | TupleValue | DictValue | ViewValue | RangeValue | IteratorValue | MarkupValue | UndefinedValue;
+  | ListValue
+  | TupleValue
+  | DictValue
+  | ViewValue
+  | RangeValue
+  | IteratorValue
+  | MarkupValue
+  | UndefinedValue
+  | NamespaceValue
+  | CyclerValue
+  | JoinerValue
+  | MacroValue
+  | LoopRounds;
 export type Value = null | boolean | bigint | number | string | ObjectValue;
 
 export const list = (items: readonly Value[]): ListValue => ({ kind: 'list', items });
@@ -105,6 +148,13 @@ export function need<T extends Value>(value: T): Exclude<T, UndefinedValue> {
   return value as Exclude<T, UndefinedValue>;
 }
 
+const maxValueDepth = 200;
+
+/** Every walk into lists, tuples and dicts counts how deep it is: a namespace in a loop can nest them without end. */
+export function checkDepth(depth: number): void {
+  if (depth > maxValueDepth) halt('template_budget', `a value is nested deeper than ${maxValueDepth}`);
+}
+
 // Texts and tuples pay for their characters again in every tuple around them, where they are copied.
 function textKey(text: string, meter: Meter): string {
   meter.step(text.length / 64);
@@ -115,7 +165,8 @@ function textKey(text: string, meter: Meter): string {
  * The key under which equal values meet in a dict or a set: 1, 1.0 and True are one key, as in Python.
  * A tuple that is shared is small in memory and endless when written out, so every part is paid for before it is written.
  */
-export function keyOf(value: Value, meter: Meter): string {
+export function keyOf(value: Value, meter: Meter, depth = 0): string {
+  checkDepth(depth);
   const known = need(value);
   if (known === null) return 'none';
   if (typeof known === 'string') return textKey(`s${known}`, meter);
@@ -128,14 +179,12 @@ export function keyOf(value: Value, meter: Meter): string {
   if (known.kind === 'markup') return textKey(`s${known.text}`, meter);
   if (known.kind === 'tuple') {
     meter.step(known.items.length);
-    const parts = known.items.map((item) => keyOf(item, meter));
+    const parts = known.items.map((item) => keyOf(item, meter, depth + 1));
     return textKey(`t${parts.map((key) => `${key.length}:${key}`).join('')}`, meter);
   }
-  return fail(`unhashable type: '${typeName(known)}'`);
+  if (known.kind === 'list' || known.kind === 'dict') fail(`unhashable type: '${typeName(known)}'`);
+  return halt('template_unsupported', `a ${typeName(known)} as a key`);
 }
-
-/** For keys that the agent itself names. */
-export const unpaid: Meter = { step: () => undefined };
 
 export function dict(pairs: Iterable<readonly [Value, Value]>, meter: Meter): DictValue {
   const entries = new Map<string, readonly [Value, Value]>();

@@ -16,10 +16,13 @@ export interface Budget {
 
 export const defaultBudget: Budget = { maxSteps: 100_000, maxOutputChars: 262_144, maxValueChars: 262_144 };
 const charsPerStep = 64;
+/** Statements, expressions and generators inside one another, macros and recursive loops included: what the machine's stack holds for sure. */
+const maxDepth = 300;
 
 export class Work {
   readonly #budget: Budget;
   #steps = 0;
+  #depth = 0;
   constructor(budget: Budget) {
     this.#budget = budget;
   }
@@ -28,6 +31,22 @@ export class Work {
     this.#steps += count;
     if (!(this.#steps <= this.#budget.maxSteps))
       halt('template_budget', `the template needs more than ${this.#budget.maxSteps} steps`);
+  }
+
+  /** One level deeper; leave() goes back. Not undone when a rendering halts, which ends it. */
+  enter(): void {
+    this.#depth += 1;
+    if (this.#depth > maxDepth) halt('template_budget', `the template runs deeper than ${maxDepth} levels`);
+  }
+
+  leave(): void {
+    this.#depth -= 1;
+  }
+
+  /** Pays for a piece of output that a macro or a block keeps, of which there are `total` characters with it. */
+  captured(chars: number, total: number): void {
+    if (total > this.#budget.maxValueChars) this.chars(total);
+    this.step(chars / charsPerStep);
   }
 
   /** Pays for reading or making a text of this many characters. */
@@ -71,13 +90,25 @@ export class Work {
         this.step(1);
         yield at;
       }
-    } else if (known.kind === 'markup') halt('template_unsupported', 'going through an escaped text');
+    } else if (known.kind === 'markup') {
+      this.chars(known.text.length);
+      yield* this.#paid(codePoints(known.text));
+    } else if (known.kind === 'loop') halt('template_unsupported', "going through 'loop' itself");
     else if (known.kind === 'iterator') {
-      for (let next = known.source.next(); next.done !== true; next = known.source.next()) {
+      for (let next = this.#pull(known.source); next.done !== true; next = this.#pull(known.source)) {
         this.step(1);
         yield next.value;
       }
-    } else yield* this.#paid(known.items);
+    } else if ('items' in known && known.kind !== 'cycler') yield* this.#paid(known.items);
+    else fail(`'${typeName(known)}' object is not iterable`);
+  }
+
+  // A generator may read another one, and that one the next: each counts as a level.
+  #pull(source: Iterator<Value>): IteratorResult<Value> {
+    this.enter();
+    const next = source.next();
+    this.leave();
+    return next;
   }
 
   *#paid(items: readonly Value[]): Generator<Value, void> {

@@ -71,7 +71,8 @@ describe('template refusals', () => {
     ['{% if a %}', 'template_syntax'],
     ['{{ a|shout }}', 'template_unsupported'],
     ['{{ a is shouted }}', 'template_unsupported'],
-    ['{% macro a() %}{% endmacro %}', 'template_unsupported'],
+    ["{{ a|attr('b') }}", 'template_unsupported'],
+    ['{{ namespace() }}', 'template_unsupported'],
     ['{{ a() }}', 'template_unsupported'],
     ["{{ 'a'.encode() }}", 'template_unsupported'],
     ["{{ 'a'.upper }}", 'template_unsupported'],
@@ -89,7 +90,9 @@ describe('template refusals', () => {
 
   it('names the unsupported thing and its line', () => {
     expect(detail('one\n\n{{ a|shout }}')).to.equal("line 3: the filter 'shout' is not supported");
-    expect(detail('{% include "x" %}')).to.equal("line 1: the tag 'include' is not supported");
+    expect(detail('{% include "x" %}')).to.equal(
+      "line 1: the tag 'include' is not supported: it loads another template",
+    );
   });
 
   it('holds the limits it is given', () => {
@@ -102,8 +105,9 @@ describe('template refusals', () => {
     expect(outcome("{{ 'abc' ~ 'def' }}", {}, { maxValueChars: 5 })).to.equal('refused: template_budget');
   });
 
-  it('refuses what Jinja2 marks as escaped where its text would be changed', () => {
+  it('refuses an escaped text as a format', () => {
     expect(outcome("{{ ['<']|tojson }}")).to.equal('["\\u003c"]');
-    expect(outcome("{{ (['<']|tojson) + '<' }}")).to.equal('refused: template_unsupported');
+    expect(outcome("{{ ('%s'|e) % 1 }}")).to.equal('refused: template_unsupported');
+    expect(outcome("{{ ('{}'|e).format(1) }}")).to.equal('refused: template_unsupported');
   });
 });
