@@ -69,16 +69,9 @@ export function transportText(code: TransportCode, endpointUrl: string, detail =
   }
 }
 
-const shownFaults = 100;
-const shownFaultCharacters = 2_000;
-
-/** What botocore raises for parameters that it does not send. A list of thousands of wrong items would make a text of megabytes. */
+/** What botocore raises for parameters that it does not send. */
 export function parameterErrorText(faults: readonly string[]): string {
-  const lines = faults
-    .slice(0, shownFaults)
-    .map((line) => (line.length > shownFaultCharacters ? `${line.slice(0, shownFaultCharacters)}…` : line));
-  if (faults.length > shownFaults) lines.push(`(and ${faults.length - shownFaults} more)`);
-  return `Parameter validation failed:\n${lines.join('\n')}`;
+  return `Parameter validation failed:\n${faults.join('\n')}`;
 }
 
 function transportErrorCode(code: TransportCode): ErrorCode {

@@ -6,7 +6,7 @@ import type { Action, ActionInput } from './action.ts';
 import { coerce } from './coerce.ts';
 import { parameterErrorText } from './errors.ts';
 import { pythonText } from './python-text.ts';
-import { faultsOf } from './validate.ts';
+import { Faults, validate } from './validate.ts';
 
 /** One call, checked. Made only here. */
 export interface PreparedCall {
@@ -130,7 +130,7 @@ function missingInputs(inputs: readonly ActionInput[]): Refusal {
 
 interface Draft {
   readonly input: Record<string, Json>;
-  readonly faults: string[];
+  readonly faults: Faults;
   roleArn: string | null;
   maxItems: number | null;
   asRows: boolean;
@@ -189,9 +189,8 @@ function place(draft: Draft, input: ActionInput, given: Json): Refusal | null {
     value = chosenOf(input, input.oneOf, value);
   }
   if (isRefusal(value)) return value;
-  const faults = faultsOf(input.shape, value, { name: input.member, secret: input.secret === true });
-  draft.faults.push(...faults);
-  if (faults.length === 0) draft.input[input.member] = value;
+  validate(input.shape, value, { name: input.member, secret: input.secret === true, faults: draft.faults });
+  draft.input[input.member] = value;
   return null;
 }
 
@@ -201,14 +200,21 @@ export function prepareCall(action: Action, rendered: ReadonlyMap<ActionInput, J
     (input) => (input.required || (input.neverBlank === true && rendered.has(input))) && isBlank(rendered.get(input)),
   );
   if (missing.length > 0) return missingInputs(missing);
-  const draft: Draft = { input: {}, faults: [], roleArn: null, maxItems: null, asRows: false, waitSeconds: null };
+  const draft: Draft = {
+    input: {},
+    faults: new Faults(),
+    roleArn: null,
+    maxItems: null,
+    asRows: false,
+    waitSeconds: null,
+  };
   for (const input of action.inputs) {
     const value = rendered.get(input);
     if (value === undefined || isBlank(value)) continue;
     const refusal = place(draft, input, value);
     if (refusal !== null) return refusal;
   }
-  if (draft.faults.length > 0) return refuse('invalid_input', parameterErrorText(draft.faults));
+  if (draft.faults.count > 0) return refuse('invalid_input', parameterErrorText(draft.faults.lines()));
   const { input, roleArn, maxItems, asRows, waitSeconds } = draft;
   if (maxItems !== null && action.output.kind === 'object' && !asRows) {
     return refuse('invalid_input', '"Max Items" counts rows: set "As Rows" to True, or leave it blank.');

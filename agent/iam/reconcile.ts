@@ -63,7 +63,7 @@ async function listForUser(
     });
     if (once.kind === 'failed') return { kind: 'failed', reason: once.failure.text };
     const found = once.result[member];
-    if (Array.isArray(found)) items.push(...found.filter(isObject));
+    if (Array.isArray(found)) for (const item of found) if (isObject(item)) items.push(item);
     if (once.result['IsTruncated'] !== true) return { kind: 'items', items };
     marker = once.result['Marker'] ?? null;
     if (marker === null) break;

@@ -139,7 +139,7 @@ async function runMerged(call: PreparedCall, lists: readonly string[], options: 
       const before = merged[name];
       if (before === undefined) {
         if (marker === null || lists.includes(name)) merged[name] = value;
-      } else if (Array.isArray(before) && Array.isArray(value)) before.push(...value);
+      } else if (Array.isArray(before) && Array.isArray(value)) merged[name] = before.concat(value);
     }
     const next = nextOf(result, marker);
     if (next.kind === 'end') {

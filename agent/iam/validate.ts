@@ -4,6 +4,31 @@ import { isRawNumber, type Json } from '../../protocol/json.ts';
 import type { InputShape } from './action.ts';
 import { pythonStr, pythonType } from './python-text.ts';
 
+const shownFaults = 100;
+const shownCharacters = 2_000;
+
+/** Faults of one call. A row can hold a hundred thousand; the first are kept, short, and the others counted. */
+export class Faults {
+  readonly #lines: string[] = [];
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(line: () => string): void {
+    this.#count += 1;
+    if (this.#lines.length >= shownFaults) return;
+    const text = line();
+    this.#lines.push(text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text);
+  }
+
+  lines(): readonly string[] {
+    const more = this.#count - this.#lines.length;
+    return more === 0 ? this.#lines : [...this.#lines, `(and ${more} more)`];
+  }
+}
+
 const pythonTypes: Readonly<Record<InputShape['type'], string>> = {
   text: "<class 'str'>",
   integer: "<class 'int'>",
@@ -18,6 +43,7 @@ export interface Place {
   readonly name: string;
   /** The value is not to be shown. */
   readonly secret: boolean;
+  readonly faults: Faults;
 }
 
 type JsonRecord = { readonly [name: string]: Json };
@@ -26,86 +52,97 @@ function isRecord(value: Json): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
 }
 
+const within = (place: Place, name: string): Place => ({ ...place, name });
+
 /** Python counts characters, not UTF-16 units. */
 const charactersOf = (text: string): number => Array.from(text).length;
 
-function wrongType(shape: InputShape, value: Json, { name, secret }: Place): string[] {
-  const shown = secret ? '***' : pythonStr(value);
-  return [
-    `Invalid type for parameter ${name}, value: ${shown}, type: ${pythonType(value)}, valid types: ${pythonTypes[shape.type]}`,
-  ];
+function wrongType(shape: InputShape, value: Json, { name, secret, faults }: Place): void {
+  faults.add(() => {
+    const shown = secret ? '***' : pythonStr(value);
+    return `Invalid type for parameter ${name}, value: ${shown}, type: ${pythonType(value)}, valid types: ${pythonTypes[shape.type]}`;
+  });
 }
 
-function tooShort(length: number, min: number | undefined, { name }: Place): string[] {
-  if (min === undefined || length >= min) return [];
-  return [`Invalid length for parameter ${name}, value: ${length}, valid min length: ${min}`];
+function checkLength(length: number, min: number | undefined, { name, faults }: Place): void {
+  if (min === undefined || length >= min) return;
+  faults.add(() => `Invalid length for parameter ${name}, value: ${length}, valid min length: ${min}`);
 }
 
-function checkInteger(shape: InputShape & { type: 'integer' }, value: Json, place: Place): string[] {
+function checkInteger(shape: InputShape & { type: 'integer' }, value: Json, place: Place): void {
   const isInteger =
     typeof value === 'number' ? Number.isInteger(value) : isRawNumber(value) && /^-?\d+$/.test(value.rawJSON);
-  if (!isInteger) return wrongType(shape, value, place);
+  if (!isInteger) {
+    wrongType(shape, value, place);
+    return;
+  }
+  const { min } = shape;
   const number = isRawNumber(value) ? Number(value.rawJSON) : Number(value);
-  if (shape.min === undefined || number >= shape.min) return [];
-  return [`Invalid value for parameter ${place.name}, value: ${pythonStr(value)}, valid min value: ${shape.min}`];
+  if (min === undefined || number >= min) return;
+  place.faults.add(
+    () => `Invalid value for parameter ${place.name}, value: ${pythonStr(value)}, valid min value: ${min}`,
+  );
 }
 
-function unionFaults(given: number, known: readonly string[], { name }: Place): string[] {
-  const members = known.join(', ');
+function checkUnion(given: number, members: string, { name, faults }: Place): void {
   // botocore has no blank before "structure".
-  if (given === 0) return [`Must set one of the following keys for tagged unionstructure ${name}: ${members}.`];
-  if (given === 1) return [];
-  return [
-    `Invalid number of parameters set for tagged union structure ${name}. Can only set one of the following keys: ${members}.`,
-  ];
+  if (given === 0)
+    faults.add(() => `Must set one of the following keys for tagged unionstructure ${name}: ${members}.`);
+  else if (given > 1) {
+    const rule = `Can only set one of the following keys: ${members}.`;
+    faults.add(() => `Invalid number of parameters set for tagged union structure ${name}. ${rule}`);
+  }
 }
 
-function checkStructure(shape: InputShape & { type: 'structure' }, value: JsonRecord, place: Place): string[] {
-  const known = Object.keys(shape.members);
-  const given = Object.keys(value);
-  return [
-    ...(shape.union === true ? unionFaults(given.length, known, place) : []),
-    ...shape.required
-      .filter((name) => !given.includes(name))
-      .map((name) => `Missing required parameter in ${place.name}: "${name}"`),
-    ...given
-      .filter((name) => !known.includes(name))
-      .map((name) => `Unknown parameter in ${place.name}: "${name}", must be one of: ${known.join(', ')}`),
-    ...given.flatMap((name) => {
-      const member = known.includes(name) ? shape.members[name] : undefined;
-      return member === undefined
-        ? []
-        : faultsOf(member, value[name] ?? null, { ...place, name: `${place.name}.${name}` });
-    }),
-  ];
+function checkStructure(shape: InputShape & { type: 'structure' }, value: JsonRecord, place: Place): void {
+  const { name: here, faults } = place;
+  const known = new Map(Object.entries(shape.members));
+  const members = [...known.keys()].join(', ');
+  const given = Object.entries(value);
+  if (shape.union === true) checkUnion(given.length, members, place);
+  for (const name of shape.required)
+    if (!Object.hasOwn(value, name)) faults.add(() => `Missing required parameter in ${here}: "${name}"`);
+  for (const [name] of given)
+    if (!known.has(name)) faults.add(() => `Unknown parameter in ${here}: "${name}", must be one of: ${members}`);
+  for (const [name, inner] of given) {
+    const member = known.get(name);
+    if (member !== undefined) validate(member, inner, within(place, `${here}.${name}`));
+  }
 }
 
-/** botocore's lines, one for each fault; none when boto3 would send the value. */
-export function faultsOf(shape: InputShape, value: Json, place: Place): string[] {
+/** Adds botocore's lines to the place's faults, one for each fault; none when boto3 would send the value. */
+export function validate(shape: InputShape, value: Json, place: Place): void {
+  const { name } = place;
   switch (shape.type) {
     case 'text':
-      return typeof value === 'string'
-        ? tooShort(charactersOf(value), shape.min, place)
-        : wrongType(shape, value, place);
+      if (typeof value === 'string') checkLength(charactersOf(value), shape.min, place);
+      else wrongType(shape, value, place);
+      return;
     case 'integer':
-      return checkInteger(shape, value, place);
+      checkInteger(shape, value, place);
+      return;
     case 'boolean':
-      return typeof value === 'boolean' ? [] : wrongType(shape, value, place);
+      if (typeof value !== 'boolean') wrongType(shape, value, place);
+      return;
     case 'list':
-      if (!Array.isArray(value)) return wrongType(shape, value, place);
-      return [
-        ...tooShort(value.length, shape.min, place),
-        ...value.flatMap((item: Json, at) => faultsOf(shape.item, item, { ...place, name: `${place.name}[${at}]` })),
-      ];
+      if (Array.isArray(value)) {
+        checkLength(value.length, shape.min, place);
+        for (const [at, item] of value.entries()) validate(shape.item, item, within(place, `${name}[${at}]`));
+      } else wrongType(shape, value, place);
+      return;
     case 'map':
-      if (!isRecord(value)) return wrongType(shape, value, place);
-      return Object.entries(value).flatMap(([key, inner]) => [
-        ...faultsOf(shape.key, key, { ...place, name: `${place.name} (key: ${key})` }),
-        ...faultsOf(shape.value, inner, { ...place, name: `${place.name}.${key}` }),
-      ]);
+      if (isRecord(value)) {
+        for (const [key, inner] of Object.entries(value)) {
+          validate(shape.key, key, within(place, `${name} (key: ${key})`));
+          validate(shape.value, inner, within(place, `${name}.${key}`));
+        }
+      } else wrongType(shape, value, place);
+      return;
     case 'structure':
-      return isRecord(value) ? checkStructure(shape, value, place) : wrongType(shape, value, place);
+      if (isRecord(value)) checkStructure(shape, value, place);
+      else wrongType(shape, value, place);
+      return;
     default:
-      return shape satisfies never;
+      shape satisfies never;
   }
 }

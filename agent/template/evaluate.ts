@@ -71,7 +71,8 @@ export class Evaluator implements Engine {
     if (positional.length === 0 && named.length === 0 && spread === null && spreadNamed === null) return nothingGiven;
     const values = positional.map((value) => this.value(value));
     const byName = new Map(named.map(([name, value]) => [name, this.value(value)]));
-    if (spread !== null) values.push(...this.work.items(this.value(spread)));
+    // One by one: a hundred thousand arguments are more than a deep stack has room for.
+    if (spread !== null) for (const item of this.work.items(this.value(spread))) values.push(item);
     if (spreadNamed !== null) this.#spreadNamed(this.value(spreadNamed), byName);
     return { positional: values, named: byName };
   }

@@ -123,7 +123,7 @@ function* batch(value: Value, count: number, fill: Value, work: Work): Generator
   if (part.length === 0) return;
   if (fill !== null && part.length < count) {
     work.step(count - part.length);
-    part.push(...Array.from<Value>({ length: count - part.length }).fill(fill));
+    while (part.length < count) part.push(fill);
   }
   yield list(part);
 }

@@ -237,8 +237,8 @@ export const textFilters: Rows = {
     0,
     (value, [binary], { work }) => {
       work.step((textOf(value)?.length ?? 0) / 64);
-      const size = toFloatValue(value, Number.NaN);
-      if (typeof size !== 'number' || Number.isNaN(size)) return fail('filesizeformat needs a number');
+      const size = toFloatValue(value, null);
+      if (typeof size !== 'number') return fail('filesizeformat needs a number');
       return fileSize(size, flag(binary), work);
     },
   ],

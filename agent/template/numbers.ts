@@ -146,6 +146,7 @@ export const scaleSteps = 4;
 
 /** |value| as an integer count of 10^-digits, rounded half to even on the exact binary value. */
 export function scaled(value: number, digits: number): bigint {
+  if (!Number.isFinite(value)) return halt('template_unsupported', 'formatting inf or nan');
   let power = 0;
   let mantissa = Math.abs(value);
   while (!Number.isInteger(mantissa)) {

@@ -46,7 +46,7 @@ export const mutations: readonly Mutation[] = [
   xml("qualified.slice(qualified.indexOf(':') + 1)", 'qualified.toLowerCase()'),
   run(" && result['isTruncated'] !== true)", ')'),
   run('{ [member]: item }', '{ value: item }'),
-  run('before.push(...value)', 'before.unshift(...value)'),
+  run('before.concat(value)', 'value.concat(before)'),
   run('const pageSize = 1000;', 'const pageSize = 100;'),
   run("result['IsTruncated'] !== true", "result['Marker'] === undefined"),
 ];

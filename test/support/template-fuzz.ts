@@ -194,8 +194,12 @@ function run(report: FuzzReport, template: string, { name, row }: (typeof rows)[
   report.runs += 1;
 }
 
-/** Runs cases until one is a finding or `more` says no. */
-export function fuzzTemplates(seed: number, more: (report: FuzzReport) => boolean): FuzzReport {
+/** Runs cases until one is a finding or `more` says no. `before` hears of each case, for one that never comes back. */
+export function fuzzTemplates(
+  seed: number,
+  more: (report: FuzzReport) => boolean,
+  before: (template: string) => void,
+): FuzzReport {
   const report: FuzzReport = {
     runs: 0,
     compiled: 0,
@@ -206,6 +210,10 @@ export function fuzzTemplates(seed: number, more: (report: FuzzReport) => boolea
     finding: null,
   };
   const fuzzer = new Fuzzer(seed);
-  while (report.finding === null && more(report)) run(report, fuzzer.template(), fuzzer.pick(rows));
+  while (report.finding === null && more(report)) {
+    const template = fuzzer.template();
+    before(template);
+    run(report, template, fuzzer.pick(rows));
+  }
   return report;
 }

@@ -106,9 +106,15 @@ describe('texts become what the input is', () => {
   });
 
   it('a refusal of thousands of faults, or of a very long value, stays short', () => {
-    const many = detailOf('tag_user', { Username: 'a', Tags: Array.from({ length: 50_000 }, () => 1) });
+    const many = detailOf('tag_user', { Username: 'a', Tags: Array.from({ length: 130_000 }, () => 1) });
     expect(many.split('\n')).to.have.length(102);
-    expect(many).to.contain('(and 49900 more)');
+    expect(many).to.contain('(and 129900 more)');
+    const named = { ['k'.repeat(100_000)]: { Values: Array.from({ length: 70_000 }, () => 1) } };
+    const texts = detailOf('acquire_role', {
+      TemplateArn: 'arn:aws:iam::aws:role-template/x',
+      ReplacementValues: named,
+    });
+    expect(texts.length).to.be.below(210_000);
     const long = detailOf('create_user', { Username: ['x'.repeat(200_000)] });
     expect(long.length).to.be.below(3_000);
   });
