@@ -10,7 +10,8 @@ import sys
 
 from jinja2 import Environment, StrictUndefined, defaults, parser
 
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+if sys.platform == "linux":
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
 def too_slow(_signal, _frame):
