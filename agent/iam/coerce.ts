@@ -35,7 +35,7 @@ function toContainer(input: ActionInput, text: string, opening: string, wanted: 
 function toList(input: ActionInput, shape: InputShape & { type: 'list' }, text: string): Json | Refusal {
   // A text that is no list is the list's one item: names may hold commas, and documents line breaks.
   const one = shape.item.type === 'text' && !text.trimStart().startsWith('[');
-  if (one) return [text];
+  if (one) return [shape.item.type === 'text' && shape.item.json === true ? toDocument(text) : text];
   return toContainer(input, text, '[', 'a list: a JSON array, or a list as a template prints it');
 }
 
@@ -56,8 +56,6 @@ function toDocument(text: string): string {
 
 function readText(input: ActionInput, value: string): Json | Refusal {
   const { shape } = input;
-  if (!value.isWellFormed())
-    return refuse('invalid_input', `"${input.label}" holds half a character (a lone surrogate).`);
   switch (shape.type) {
     case 'text':
       return shape.json === true ? toDocument(value) : value;
@@ -76,10 +74,21 @@ function readText(input: ActionInput, value: string): Json | Refusal {
 }
 
 /** Refusals: invalid_input. */
-export function coerce(input: ActionInput, value: Json): Json | Refusal {
-  const read = typeof value === 'string' ? readText(input, value) : value;
+export function coerce(input: ActionInput, given: Json): Json | Refusal {
+  const read = typeof given === 'string' ? readText(input, given) : given;
   if (isRefusal(read)) return read;
   if (input.shape.type === 'integer' && isRawNumber(read) && !Number.isSafeInteger(Number(read.rawJSON)))
     return wrong(input, read.rawJSON, 'a whole number below 2^53');
-  return withDocuments(input.shape, read);
+  const value = withDocuments(input.shape, read);
+  return isWellFormed(value)
+    ? value
+    : refuse('invalid_input', `"${input.label}" holds half a character (a lone surrogate).`);
+}
+
+/** In every text and name: the SDK's serialiser throws at half a character, wherever it stands. */
+function isWellFormed(value: Json): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return true;
+  if (Array.isArray(value)) return value.every(isWellFormed);
+  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner));
 }

@@ -32,12 +32,17 @@ function readLine(text: string, start: number): { readonly fields: readonly stri
   }
 }
 
-/** Null: it is no report (no header, or a line with another number of fields). */
-export function reportRecords(text: string): readonly Readonly<Record<string, string>>[] | null {
-  if (text === '') return null;
-  const { fields: names, next } = readLine(text, 0);
+/** AWS's have about thirty columns of at most thirty characters. */
+const maxColumns = 100;
+const maxHeaderCharacters = 8_192;
+
+/** Null: it is no report (another header than AWS's, or a line with another number of fields). At most `maxRecords`, the first ones. */
+export function reportRecords(text: string, maxRecords = Infinity): readonly Readonly<Record<string, string>>[] | null {
+  const { fields: names, next } = readLine(text, text.startsWith('\ufeff') ? 1 : 0);
+  const fits = names.length <= maxColumns && next <= maxHeaderCharacters && new Set(names).size === names.length;
+  if (names[0] !== 'user' || names[1] !== 'arn' || !fits) return null;
   const records: Readonly<Record<string, string>>[] = [];
-  for (let at = next; at < text.length;) {
+  for (let at = next; at < text.length && records.length < maxRecords;) {
     const line = readLine(text, at);
     at = line.next;
     if (line.fields.length === 1 && line.fields[0] === '') continue;

@@ -137,13 +137,19 @@ interface Draft {
   waitSeconds: number | null;
 }
 
+/** A row that waits holds its place. */
+const maxWaitSeconds = 21_600;
+
 function countOf(input: ActionInput, value: Json): number | Refusal {
   const number = coerce(input, value);
   if (isRefusal(number)) return number;
-  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 1) return number;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 1) {
+    if (input.role !== 'wait_seconds' || number <= maxWaitSeconds) return number;
+    return refuse('invalid_input', `"${input.label}" is ${number}; it must be at most ${maxWaitSeconds} (six hours).`);
+  }
   return refuse(
     'invalid_input',
-    `"${input.label}" is ${pythonText(value)}; it must be a whole number from 1 up, or blank.`,
+    `"${input.label}" is ${pythonText(value).slice(0, 100)}; it must be a whole number from 1 up, or blank.`,
   );
 }
 

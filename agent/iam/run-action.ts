@@ -25,8 +25,18 @@ export interface ActionPage {
 /** The most that IAM gives at once. */
 const pageSize = 1000;
 
+/** An endpoint may quote a value that it refuses. */
+function withoutSecrets({ action, input }: PreparedCall, text: string): string {
+  const secrets = action.inputs.filter(({ secret }) => secret === true).map(({ member }) => input[member]);
+  return secrets.reduce<string>(
+    (shown, secret) => (typeof secret === 'string' && secret.length >= 4 ? shown.replaceAll(secret, '***') : shown),
+    text,
+  );
+}
+
 function failedPage(call: PreparedCall, failure: CallFailure): ActionPage {
-  const { code, outcomeUnknown, text, requestId } = failure;
+  const { code, outcomeUnknown, requestId } = failure;
+  const text = withoutSecrets(call, failure.text);
   const shown: ErrorCode = outcomeUnknown ? 'outcome_unknown' : code;
   const envelope = failureEnvelope(formOf(call), shown, text);
   return { envelopes: [envelope], marker: null, failure: { code, outcomeUnknown }, requestId };
@@ -110,6 +120,13 @@ async function* runRows(call: PreparedCall, source: RowSource, options: RunOptio
       return;
     }
     const { result, requestId } = page;
+    const { JobStatus: status } = result;
+    if (typeof status === 'string' && status !== 'COMPLETED') {
+      // Rows have no place for the status, and none at all would say that there is nothing.
+      const text = `AWS says ${status} of this report; there are no rows of it. "Wait Seconds" waits for it.`;
+      yield failedPage(call, localFailure('aws_error', text, requestId));
+      return;
+    }
     const envelopes = source.rowsOf(result).slice(0, left);
     left -= envelopes.length;
     const next = nextOf(result, marker);
@@ -169,7 +186,7 @@ async function* runReportRows(call: PreparedCall, options: RunOptions): AsyncGen
   }
   const { result, requestId } = page;
   const { Content: content } = result;
-  const records = typeof content === 'string' ? reportRecords(content) : null;
+  const records = typeof content === 'string' ? reportRecords(content, call.maxItems ?? Infinity) : null;
   if (records === null) {
     yield failedPage(
       call,
@@ -177,8 +194,7 @@ async function* runReportRows(call: PreparedCall, options: RunOptions): AsyncGen
     );
     return;
   }
-  const rows = records.slice(0, call.maxItems ?? undefined);
-  const envelopes = rows.map((record): Envelope => ({ ...record, error: null, has_error: false }));
+  const envelopes = records.map((record): Envelope => ({ ...record, error: null, has_error: false }));
   yield { envelopes, marker: null, failure: null, requestId };
 }
 

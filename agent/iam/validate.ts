@@ -71,7 +71,7 @@ function checkLength(length: number, min: number | undefined, { name, faults }: 
 
 function checkInteger(shape: InputShape & { type: 'integer' }, value: Json, place: Place): void {
   const isInteger =
-    typeof value === 'number' ? Number.isInteger(value) : isRawNumber(value) && /^-?\d+$/.test(value.rawJSON);
+    typeof value === 'number' ? Number.isSafeInteger(value) : isRawNumber(value) && /^-?\d+$/.test(value.rawJSON);
   if (!isInteger) {
     wrongType(shape, value, place);
     return;

@@ -41,7 +41,10 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
   let answer = rule.poll === null ? first : await callOnce(caller, poll);
   for (;;) {
     const progress = judge(rule, answer);
-    if (rule.poll !== null && answer.kind === 'failed') return answer;
+    if (rule.poll !== null && answer.kind === 'failed') {
+      const { failure } = answer;
+      return { kind: 'failed', failure: { ...failure, text: `${failure.text}${startedText(first)}` } };
+    }
     if (typeof progress === 'object') {
       return failed('aws_error', `${request.operation}${startedText(first)} failed at AWS: ${progress.failed}`);
     }

@@ -164,10 +164,15 @@ class SdkIamCaller implements IamCaller {
     let fault = 'nothing was sent';
     try {
       const client = this.#client(line, call.service);
-      await this.#underway.run({ keys, exchange }, async () => await client.send(call.operation, call.input));
+      await this.#underway.run(
+        { keys, input: call.input, exchange },
+        async () => await client.send(call.operation, call.input),
+      );
     } catch (error) {
       // The exchange never throws; what does comes before it: an input that cannot be written, or an endpoint that cannot be made.
       fault = error instanceof Error ? error.name : 'unknown';
+      // A half written request may be left in the client.
+      if (seen.end === null) line.clients.delete(call.service);
     }
     return seen.end === null ? failed('request', seen.url, fault, false) : toAnswer(seen.end, seen.url);
   }

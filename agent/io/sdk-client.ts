@@ -14,6 +14,7 @@ export const defaultRegion = 'us-east-1';
 /** What one call needs while the SDK works on it; never shared between calls. */
 export interface Underway {
   readonly keys: AwsKeys;
+  readonly input: CallRequest['input'];
   readonly exchange: (request: WireRequest) => Promise<void>;
 }
 
@@ -39,6 +40,17 @@ function endpointFor(connection: Connection, service: Service): string | undefin
 
 function isWireRequest(value: unknown): value is WireRequest {
   return typeof value === 'object' && value !== null && 'hostname' in value && 'headers' in value && 'path' in value;
+}
+
+/**
+ * The SDK's serialiser keeps what it has written in the client, and a call that fails while it is written leaves it for the next one. So every
+ * request is held against its own call: no parameter twice, and none of another name.
+ */
+function isOf({ body }: WireRequest, input: CallRequest['input']): boolean {
+  if (typeof body !== 'string') return false;
+  const names = [...new URLSearchParams(body).keys()];
+  const known = new Set(['Action', 'Version', ...Object.keys(input)]);
+  return new Set(names).size === names.length && names.every((name) => known.has(name.split('.', 1)[0] ?? ''));
 }
 
 export function createSdkClient(
@@ -69,6 +81,7 @@ export function createSdkClient(
       const request: unknown = args.request;
       const call = underway.getStore();
       if (call === undefined || !isWireRequest(request)) throw new Error('a request outside a call');
+      if (!isOf(request, call.input)) throw new Error('the request holds what its call does not');
       await call.exchange(request);
       // No headers: from a Date the SDK would learn a clock offset, and send calls again.
       return { response: { statusCode: 200, headers: {} }, output: { $metadata: {} } };

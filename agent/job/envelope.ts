@@ -26,6 +26,9 @@ function shownInput({ action, input }: PreparedCall): Json {
   return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, secret.has(name) ? '***' : value]));
 }
 
+/** What is left of an error text that does not fit. */
+const shownErrorCharacters = 16_384;
+
 export interface EnvelopeLines {
   readonly lines: readonly string[];
   /** The code of the first envelope that did not fit; the row then counts as failed. */
@@ -40,6 +43,10 @@ export function envelopeLines(row: number, firstItem: number | null, envelopes: 
     const line = envelopeLine(row, item, envelope);
     // Three bytes is the most that one UTF-16 unit takes in UTF-8, so a short line needs no counting.
     if (line.length * 3 <= limits.envelopeBytes || utf8Bytes(line) <= limits.envelopeBytes) return line;
+    if (envelope.has_error && typeof envelope.error === 'string') {
+      // Six bytes is the most that one UTF-16 unit takes in JSON.
+      return envelopeLine(row, item, { ...envelope, error: `${envelope.error.slice(0, shownErrorCharacters)}…` });
+    }
     fault = 'result_too_large';
     return envelopeLine(row, item, {
       result: null,

@@ -54,7 +54,9 @@ export async function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): 
       await ports.sink.progress(pending.row, lines, { items, marker: page.marker, intent: null });
       continue;
     }
-    const outcome = fault === null ? (page.outcome ?? 'failed') : 'failed';
+    // An envelope that did not fit makes a success a failure; what is unknown stays unknown.
+    const lost = fault !== null && (page.outcome === null || page.outcome === 'succeeded');
+    const outcome = lost ? 'failed' : (page.outcome ?? 'failed');
     await ports.sink.end(pending.row, { lines, items, outcome });
     report(plan, pending, ports, { outcome, items, code: fault ?? codeOf(page.envelopes), startedMs });
     return outcome;

@@ -23,6 +23,8 @@ import {
 } from './value.ts';
 import { wholeNumber, type Work } from './work.ts';
 
+const maxIndex = 2n ** 63n - 1n;
+
 type Rows = Readonly<Record<string, readonly [string, number, Callable<Value>['run']]>>;
 const flag = (value: Value | undefined): boolean => (value === undefined ? false : truthy(value));
 
@@ -46,6 +48,7 @@ export function size(value: Value, work: Work): bigint {
   const span = known.step > 0n ? known.stop - known.start : known.start - known.stop;
   const step = known.step > 0n ? known.step : -known.step;
   work.step(integerSteps(span));
+  if (span / step > maxIndex) return fail('a range is too long for its length to be an index');
   return span <= 0n ? 0n : (span + step - 1n) / step;
 }
 

@@ -10,7 +10,7 @@ import { arithmetic, asNumber, fixed, type NumberValue, roundNumber, truncate } 
 import { wordWrap } from './word-wrap.ts';
 import { percentFormat } from './percent-format.ts';
 import { fail, halt, isObject, isUndefined, markup, need, tuple, type Value, typeName, dict } from './value.ts';
-import { wholeNumber, type Work } from './work.ts';
+import { sizeNumber, wholeNumber, type Work } from './work.ts';
 
 type Rows = Readonly<Record<string, readonly [string, number, Callable<Value>['run']]>>;
 
@@ -175,7 +175,7 @@ export const textFilters: Rows = {
         work.text(value),
         work.text(optional(old)),
         work.text(optional(fresh)),
-        optional(count) === null ? -1 : wholeNumber(optional(count), 'count'),
+        optional(count) === null ? -1 : sizeNumber(optional(count), 'count'),
         work,
       ),
   ],

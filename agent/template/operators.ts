@@ -4,7 +4,7 @@ import { escaped, isMarkup } from './escaped-text.ts';
 import { arithmetic, asNumber, type Operator } from './numbers.ts';
 import { percentFormat } from './percent-format.ts';
 import { fail, halt, isObject, list, markup, need, tuple, type Value, typeName } from './value.ts';
-import { wholeNumber, type Work } from './work.ts';
+import { sizeNumber, type Work } from './work.ts';
 
 /** left + right. */
 export function add(left: Value, right: Value, work: Work): Value {
@@ -29,7 +29,7 @@ export function add(left: Value, right: Value, work: Work): Value {
 function repeated(value: Value, times: Value, work: Work): Value | null {
   const isSequence = isObject(value) && (value.kind === 'list' || value.kind === 'tuple');
   if ((typeof value !== 'string' && !isSequence) || typeof asNumber(times) !== 'bigint') return null;
-  const count = Math.max(wholeNumber(times, 'the count'), 0);
+  const count = Math.max(sizeNumber(times, 'the count'), 0);
   if (typeof value === 'string') {
     work.chars(value.length * count);
     return value === '' ? '' : value.repeat(count);

@@ -7,7 +7,7 @@ import { escaped, isMarkup } from './escaped-text.ts';
 import { center, replace } from './filters-text.ts';
 import { isTitle, swapCase } from './letter-case.ts';
 import { fail, halt, isObject, list, markup, need, tuple, type Value, typeName } from './value.ts';
-import { wholeNumber, type Work } from './work.ts';
+import { sizeNumber, wholeNumber, type Work } from './work.ts';
 
 type Run = Callable<Value>['run'];
 type Row = readonly [string, number, Run];
@@ -47,7 +47,7 @@ const splitter = (fromRight: boolean): Row => [
   'sep maxsplit',
   0,
   (value, [sep = null, max = -1n], { work }) => {
-    const [text, most] = [self(value), wholeNumber(max, 'maxsplit')];
+    const [text, most] = [self(value), sizeNumber(max, 'maxsplit')];
     work.chars(text.length);
     const separator = sep === null ? null : textArgument(sep, 'sep');
     if (separator === '') return fail('empty separator');
@@ -116,7 +116,7 @@ const adjust = (fill: Fill): Row => [
   '*width *fillchar',
   1,
   (value, [width = 0n, char = ' '], { work }) => {
-    const size = wholeNumber(width, 'width');
+    const size = sizeNumber(width, 'width');
     const filler = inserted(value, char, 'the fill character', work);
     if (chars.lengthOf(filler) !== 1) return fail('The fill character must be exactly one character long');
     const gap = size - chars.lengthOf(self(value));
@@ -205,7 +205,7 @@ const rows: Readonly<Record<string, Row>> = {
     2,
     (value, [old, fresh, count = -1n], { work }) => {
       const text = inserted(value, fresh, 'new', work);
-      return replace(self(value), textArgument(old, 'old'), text, wholeNumber(count, 'count'), work);
+      return replace(self(value), textArgument(old, 'old'), text, sizeNumber(count, 'count'), work);
     },
   ],
   join: [
@@ -237,7 +237,7 @@ const rows: Readonly<Record<string, Row>> = {
   center: adjust((text, _gap, width, fill, work) => center(text, width, fill, work)),
   ljust: adjust((text, gap, _width, fill) => text + fill.repeat(gap)),
   rjust: adjust((text, gap, _width, fill) => fill.repeat(gap) + text),
-  zfill: ['*width', 1, (value, [width = 0n], { work }) => zfill(self(value), wholeNumber(width, 'width'), work)],
+  zfill: ['*width', 1, (value, [width = 0n], { work }) => zfill(self(value), sizeNumber(width, 'width'), work)],
   expandtabs: [
     'tabsize',
     0,

@@ -130,3 +130,10 @@ export function wholeNumber(value: Value, what: string): number {
   if (known > 9007199254740991n) return Number.MAX_SAFE_INTEGER;
   return known < -9007199254740991n ? -Number.MAX_SAFE_INTEGER : Number(known);
 }
+
+/** A whole number that Python keeps in the size of an index: one that does not fit is its OverflowError. */
+export function sizeNumber(value: Value, what: string): number {
+  const known = asNumber(need(value));
+  if (typeof known === 'bigint' && BigInt.asIntN(64, known) !== known) fail(`${what} does not fit into an index`);
+  return wholeNumber(value, what);
+}

@@ -31,11 +31,15 @@ export const stsActions: Readonly<Record<string, string | null>> = {
   GetAccessKeyInfo: null,
 };
 
-/** Operations that iam-data does not list. AcquireRole makes a role, with the permissions of its template. */
+/** Operations that iam-data does not list, and those that hand permissions to somebody, which AWS calls writing. AcquireRole makes a role, with the permissions of its template. */
 export const levels: Readonly<Record<string, AccessLevel>> = {
   AcquireRole: 'permissions',
+  AcceptDelegationRequest: 'permissions',
+  AssociateDelegationRequest: 'permissions',
+  CreateDelegationRequest: 'permissions',
+  SendDelegationToken: 'permissions',
   GetCallerIdentity: 'read',
-  UpdateDelegationRequest: 'write',
+  UpdateDelegationRequest: 'permissions',
 };
 
 /** What a second call does, by the operation's first word; reads are always safe. */

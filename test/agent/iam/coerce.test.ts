@@ -119,6 +119,23 @@ describe('texts become what the input is', () => {
     expect(long.length).to.be.below(3_000);
   });
 
+  it('half a character is refused wherever it stands: no request can carry it', () => {
+    const half = '\ud800';
+    const cases: readonly [name: string, values: Record<string, Json>][] = [
+      ['create_user', { Username: half }],
+      ['tag_user', { Username: 'a', Tags: [{ Key: half, Value: 'x' }] }],
+      ['tag_user', { Username: 'a', Tags: String.raw`[{'Key': 'k', 'Value': '\ud800'}]` }],
+      ['untag_user', { Username: 'a', TagKeys: ['a', half] }],
+      ['put_account_properties', { Properties: { [`Ns/${half}`]: 'x' } }],
+      ['list_policies_granting_service_access', { Arn: 'arn:aws:iam::123456789012:user/a', ServiceNamespaces: [half] }],
+    ];
+    for (const [name, values] of cases) expect(detailOf(name, values), name).to.contain('half a character');
+  });
+
+  it('a wait has an end', () => {
+    expect(detailOf('get_credential_report', { 'Wait Seconds': 21_601 })).to.contain('at most 21600');
+  });
+
   it('nothing of an optional user name is refused; leaving it out means the own user', () => {
     expect(detailOf('get_user', { Username: ' ' })).to.contain('leave the input out');
     expect(inputOf('get_user', {})).to.deep.equal({});

@@ -6,7 +6,7 @@ import type { CallAnswer, CallRequest, IamCaller } from '../../../agent/iam/iam-
 import { type ActionPage, runAction } from '../../../agent/iam/run-action.ts';
 import type { Json } from '../../../protocol/json.ts';
 import { prepared, testConnection } from '../../conformance/side-by-side.ts';
-import { type Answer, xmlAnswer } from '../../support/scripted-endpoint.ts';
+import { type Answer, errorAnswer, xmlAnswer } from '../../support/scripted-endpoint.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const connection = testConnection('http://127.0.0.1:1');
@@ -130,6 +130,29 @@ const reportAnswer = (text: string): Answer =>
     `<Content>${Buffer.from(text).toString('base64')}</Content><ReportFormat>text/csv</ReportFormat>`,
   );
 
+describe('a report that is not complete', () => {
+  it('has no rows, and says so instead of giving none', async () => {
+    for (const status of ['IN_PROGRESS', 'FAILED']) {
+      const { pages } = await run(
+        'get_service_last_accessed_details',
+        { JobId: 'j'.repeat(36), 'As Rows': 'True' },
+        () => xmlAnswer('GetServiceLastAccessedDetails', `<JobStatus>${status}</JobStatus><ServicesLastAccessed/>`),
+      );
+      expect(pages[0]?.failure?.code).to.equal('aws_error');
+      expect(pages[0]?.envelopes[0]?.error).to.contain(status);
+    }
+  });
+});
+
+describe('an error that quotes a secret', () => {
+  it('does not show it', async () => {
+    const { pages } = await run('update_login_profile', { Username: 'a', Password: 'hunter2hunter2' }, () =>
+      errorAnswer(400, 'ValidationError', "Value 'hunter2hunter2' at 'password' failed"),
+    );
+    expect(pages[0]?.envelopes[0]?.error).to.contain("Value '***' at 'password'");
+  });
+});
+
 describe('the credential report', () => {
   it('is one result with the whole text', async () => {
     const { pages } = await run('get_credential_report', {}, () => reportAnswer(report));
@@ -155,10 +178,24 @@ describe('the credential report', () => {
   });
 
   it('is read to its end whatever stands in it', () => {
-    expect(reportRecords('a,b\n')).to.deep.equal([]);
-    expect(reportRecords('a,b\n1,2')).to.deep.equal([{ a: '1', b: '2' }]);
-    expect(reportRecords('a,b\n"x\ny",\n\n')).to.deep.equal([{ a: 'x\ny', b: '' }]);
-    expect(reportRecords('a\n"open')).to.deep.equal([{ a: 'open' }]);
-    expect(reportRecords('__proto__,b\n1,2\n')?.[0]).to.have.own.property('__proto__', '1');
+    expect(reportRecords('user,arn\n')).to.deep.equal([]);
+    expect(reportRecords('user,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
+    expect(reportRecords('\ufeffuser,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
+    expect(reportRecords('user,arn\n"x\ny",\n\n')).to.deep.equal([{ user: 'x\ny', arn: '' }]);
+    expect(reportRecords('user,arn\n1,"open')).to.deep.equal([{ user: '1', arn: 'open' }]);
+    expect(reportRecords('user,arn\n1,2\n3,4\nbad\n', 2)).to.have.length(2);
+    expect(reportRecords('user,arn,__proto__\n1,2,3\n')?.[0]).to.have.own.property('__proto__', '3');
+  });
+
+  it('has the header of one', () => {
+    const wide = Array.from({ length: 101 }, (_none, index) => `c${index}`).join(',');
+    for (const text of [
+      '<html>oops</html>',
+      'a,b\n1,2',
+      'user,arn,arn\n',
+      `user,arn,${wide}\n`,
+      `user,arn,${'x'.repeat(9_000)}\n`,
+    ])
+      expect(reportRecords(text), text.slice(0, 20)).to.equal(null);
   });
 });

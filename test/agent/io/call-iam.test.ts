@@ -90,6 +90,22 @@ describe('calls to AWS', () => {
     expect(await caller.call(request('CreateAccessKey'))).to.include({ kind: 'answer', status: 200, attempts: 2 });
   });
 
+  it('a call that cannot be written leaves nothing of itself in the next one, nor in one beside it', async () => {
+    endpoint.play(({ operation }) => ok(operation));
+    const input = { UserName: 'decoy', Path: '/admins/', Tags: [{ Key: 'x', Value: '\ud800' }] };
+    const bad = request('CreateUser', { input });
+    const good = request('ListAccessKeys', { input: { UserName: 'alice' } });
+    const answers = await Promise.all([good, bad, good, bad, good].map(async (one) => await caller.call(one)));
+    answers.push(await caller.call(bad), await caller.call(good));
+    for (const { operation, params } of endpoint.requests) {
+      expect(operation).to.equal('ListAccessKeys');
+      expect([...params.keys()]).to.have.members(['Action', 'Version', 'UserName']);
+      expect(params.get('UserName')).to.equal('alice');
+    }
+    expect(answers[1]).to.include({ kind: 'transport', code: 'request', ambiguous: false });
+    expect(answers.at(-1)).to.include({ kind: 'answer', status: 200 });
+  });
+
   it('a change goes over a connection of its own', async () => {
     endpoint.play(({ operation }) => ok(operation));
     for (const name of ['ListUsers', 'ListUsers', 'CreateAccessKey', 'CreateAccessKey', 'ListUsers']) {

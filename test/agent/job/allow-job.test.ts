@@ -68,12 +68,12 @@ describe('a job at the door', () => {
       {
         referenceValues: [
           { name: 'partition', value: 'aws-cn', kind: 'text' },
-          { name: 'external_id', value: 'hidden', kind: 'password' },
+          { name: 'external_id', value: 'open-sesame', kind: 'password' },
         ],
       },
     );
     expect(plan.references).to.deep.equal({ partition: 'aws-cn' });
-    expect(JSON.stringify({ ...plan, connection: null })).not.to.include('hidden');
+    expect(JSON.stringify({ ...plan, connection: null })).not.to.include('open-sesame');
     expect([...plan.secretNames]).to.deep.equal(['external_id']);
   });
 });
