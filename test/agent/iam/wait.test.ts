@@ -113,4 +113,10 @@ describe('waiting for AWS', () => {
     const played = await play('generate_credential_report', { WaitSeconds: 60 }, [report('STARTED')], drain.signal);
     expect(played.pages[0]?.failure).to.deep.equal({ code: 'cancelled', outcomeUnknown: false });
   });
+
+  it('names what was started when it cannot be read', async () => {
+    const answers = [started, errorAnswer(403, 'AccessDenied', 'not you')];
+    const played = await play('generate_service_last_accessed_details', { Arn: arn, WaitSeconds: 60 }, answers);
+    expect(envelopeOf(played)['error']).to.contain('(AccessDenied)').and.contain('(JobId job-1)');
+  });
 });

@@ -78,4 +78,13 @@ describe('envelopes', () => {
       .to.have.nested.property('result.DryRun.Input')
       .that.deep.equals({ ...input, Password: '***' });
   });
+
+  it('keep the code of an error whose text does not fit, and cut the text', () => {
+    const error = '\u0001'.repeat(600_000);
+    const unknown = { result: null, error, has_error: true, error_code: 'outcome_unknown' } as const;
+    const { lines, fault } = envelopeLines(3, null, [unknown]);
+    expect(fault).to.equal(null);
+    expect((lines[0] ?? '').length).to.be.below(limits.envelopeBytes);
+    expect(JSON.parse(lines[0] ?? '')).to.have.nested.property('envelope.error_code', 'outcome_unknown');
+  });
 });
