@@ -1,12 +1,9 @@
 // docs/actions.md from the catalogue. `node scripts/actions-doc.ts` writes it, `--check` fails when it differs.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { argv, exit, stderr } from 'node:process';
 import { format } from 'prettier';
 import { accessLevels } from '../agent/iam/action.ts';
 import { type ActionGuide, guideOf, outputText, valuesOf } from '../agent/iam/action-guide.ts';
 import { actions } from '../agent/iam/catalogue.ts';
-
-const target = new URL('../docs/actions.md', import.meta.url);
+import { writeOrCheck } from './written-document.ts';
 
 const introduction = `# Actions
 
@@ -84,11 +81,8 @@ export async function actionsDocument(): Promise<string> {
   });
 }
 
-if (import.meta.main) {
-  const wanted = await actionsDocument();
-  if (!argv.includes('--check')) writeFileSync(target, wanted);
-  else if (readFileSync(target, 'utf8') !== wanted) {
-    stderr.write('docs/actions.md differs from the catalogue: run node scripts/actions-doc.ts\n');
-    exit(1);
-  }
-}
+if (import.meta.main)
+  writeOrCheck('docs/actions.md', await actionsDocument(), {
+    source: 'the catalogue',
+    script: 'scripts/actions-doc.ts',
+  });

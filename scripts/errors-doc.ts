@@ -1,10 +1,7 @@
 // docs/errors.md from the table of error codes. `node scripts/errors-doc.ts` writes it, `--check` fails when it differs.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { argv, exit, stderr } from 'node:process';
 import { format } from 'prettier';
 import { errorCodes, type Fixer } from '../protocol/error-codes.ts';
-
-const target = new URL('../docs/errors.md', import.meta.url);
+import { writeOrCheck } from './written-document.ts';
 
 const fixers: Readonly<Record<Fixer, string>> = {
   job_author: 'the author of the job',
@@ -33,11 +30,8 @@ export function errorsDocument(): Promise<string> {
   return format(introduction + table, { parser: 'markdown' });
 }
 
-if (import.meta.main) {
-  const wanted = await errorsDocument();
-  if (!argv.includes('--check')) writeFileSync(target, wanted);
-  else if (readFileSync(target, 'utf8') !== wanted) {
-    stderr.write('docs/errors.md differs from protocol/error-codes.ts: run node scripts/errors-doc.ts\n');
-    exit(1);
-  }
-}
+if (import.meta.main)
+  writeOrCheck('docs/errors.md', await errorsDocument(), {
+    source: 'protocol/error-codes.ts',
+    script: 'scripts/errors-doc.ts',
+  });

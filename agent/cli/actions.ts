@@ -6,6 +6,7 @@ import { plainTable } from '../../terminal/plain-table.ts';
 import { action } from '../../terminal/program.ts';
 import { type Terminal, widthOf, writeText } from '../../terminal/terminal.ts';
 import { cut } from '../../terminal/visible-text.ts';
+import { editDistance } from '../edit-distance.ts';
 import { type AccessLevel, accessLevels, type Repeat } from '../iam/action.ts';
 import { type ActionGuide, commandOf, type InputGuide, outputText, valuesOf } from '../iam/action-guide.ts';
 
@@ -80,27 +81,13 @@ function matches(one: ActionGuide, search: string): boolean {
 
 function unknown(name: string, catalogue: readonly ActionGuide[]): Failure {
   const close = catalogue
-    .map((one) => ({ name: one.name, distance: distance(plain(name), one.name) }))
+    .map((one) => ({ name: one.name, distance: editDistance(plain(name), one.name) }))
     .filter(({ distance: far }) => far <= Math.max(2, name.length / 3))
     .sort((left, right) => left.distance - right.distance)
     .slice(0, 3)
     .map((one) => one.name);
   const suggestion = close.length === 0 ? "'iam-agent actions' lists them all" : `did you mean ${close.join(' or ')}?`;
   return failure('bad_data', 'unknown_action', `there is no action '${name.slice(0, 128)}'`, suggestion);
-}
-
-/** Levenshtein's distance. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_none, at) => at);
-  for (const [at, char] of Array.from(from.slice(0, 128)).entries()) {
-    const next = [at + 1];
-    for (let other = 0; other < to.length; other += 1)
-      next.push(
-        Math.min((row[other] ?? 0) + (to[other] === char ? 0 : 1), (row[other + 1] ?? 0) + 1, (next[other] ?? 0) + 1),
-      );
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }
 
 function list(found: readonly ActionGuide[], { stdout }: Terminal): string {

@@ -1,5 +1,6 @@
 // Turns what the schema found into problems for people: one for each fault, with its place, and the key that was probably meant.
 import { z } from 'zod';
+import { editDistance } from '../edit-distance.ts';
 import { type ConfigProblem, type KeyPath, keyText } from './problem.ts';
 import type { YamlFile } from './read-yaml.ts';
 
@@ -108,18 +109,4 @@ function closest(name: string, known: readonly string[]): string | null {
     .map((key) => ({ key, distance: editDistance(wanted, plain(key)) }))
     .sort((a, b) => a.distance - b.distance);
   return best !== undefined && best.distance <= Math.max(1, Math.floor(best.key.length / 3)) ? best.key : null;
-}
-
-/** Levenshtein's distance. */
-function editDistance(left: string, right: string): number {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= left.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= right.length; column += 1) {
-      const replaced = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[right.length] ?? 0;
 }

@@ -2,6 +2,7 @@
 // input that renders to nothing (AWS would act on the caller's own user) and a text outside a select. Names and ARNs are AWS's to judge.
 import { isRefusal, refuse, type Refusal } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
+import { editDistance } from '../edit-distance.ts';
 import type { Action, ActionInput } from './action.ts';
 import { coerce } from './coerce.ts';
 import { parameterErrorText } from './errors.ts';
@@ -41,27 +42,13 @@ function findInput(action: Action, name: string): ActionInput | undefined {
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-/** Levenshtein's distance; the names are short. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_none, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
 function suggestions(action: Action, name: string): string {
   const wanted = plain(name.slice(0, 100));
   const near = action.inputs.filter((input) =>
     namesOf(input).some((known) => {
       const candidate = plain(known);
       if (wanted.length >= 3 && (candidate.includes(wanted) || wanted.includes(candidate))) return true;
-      return distance(wanted, candidate) <= Math.max(1, Math.floor(candidate.length / 4));
+      return editDistance(wanted, candidate) <= Math.max(1, Math.floor(candidate.length / 4));
     }),
   );
   return near.length === 0 ? '' : ` Did you mean ${near.map((input) => `"${input.label}"`).join(' or ')}?`;
