@@ -1,5 +1,5 @@
 // What a long listing costs in memory: `iam-agent exec list_users` over 10, 100 and 400 pages of 1,000 users, and the same as merged details
-// given as rows. The peak must not grow with the pages. `node bench/listing.ts [--json]`
+// given as rows; and a credential report of 1,000 and 10,000 users as rows. The peak must not grow with the pages. `node bench/listing.ts [--json]`
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,8 @@ import { parseArgs } from 'node:util';
 
 const pageItems = 1_000;
 const pageCounts = [10, 100, 400];
+/** An answer of AWS has at most 8 MiB. */
+const reportPages = [1, 10];
 
 const users = (page: number): string =>
   Array.from({ length: pageItems }, (_none, index) => {
@@ -19,15 +21,32 @@ const users = (page: number): string =>
     return `<member><Path>/</Path><UserName>${name}</UserName><UserId>AIDAEXAMPLE${index}</UserId><Arn>arn:aws:iam::123456789012:user/${name}</Arn><CreateDate>2021-06-09T04:17:00Z</CreateDate></member>`;
   }).join('');
 
-/** Answers both operations with as many pages as it is told. */
+/** Twenty-two columns, as AWS's has. */
+function report(lines: number): string {
+  const columns = Array.from({ length: 20 }, (_none, index) => `column_${index}`);
+  const values = columns.map(() => '2021-06-09T04:17');
+  const text = [
+    ['user', 'arn', ...columns].join(','),
+    ...Array.from({ length: lines }, (_none, index) =>
+      [`user-${index}`, 'arn:aws:iam::123456789012:user/u', ...values].join(','),
+    ),
+  ].join('\n');
+  return `<Content>${Buffer.from(text).toString('base64')}</Content><GeneratedTime>2026-01-02T03:04:05Z</GeneratedTime>`;
+}
+
+/** Answers the listings with as many pages as it is told. */
 function answer(operation: string, page: number, pages: number): string {
+  if (operation === 'GetCredentialReport') return whole(operation, report(pages * pageItems));
   const list = operation === 'ListUsers' ? 'Users' : 'UserDetailList';
   const more =
     page + 1 < pages
       ? `<IsTruncated>true</IsTruncated><Marker>${page + 1}</Marker>`
       : '<IsTruncated>false</IsTruncated>';
-  return `<${operation}Response><${operation}Result><${list}>${users(page)}</${list}>${more}</${operation}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}Response>`;
+  return whole(operation, `<${list}>${users(page)}</${list}>${more}`);
 }
+
+const whole = (operation: string, result: string): string =>
+  `<${operation}Response><${operation}Result>${result}</${operation}Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></${operation}Response>`;
 
 const state = { pages: 1 };
 const server = createServer((request, response) => {
@@ -100,6 +119,8 @@ try {
     result[`list_users, ${pages} pages`] = await run('list_users', [], pages);
     result[`details as rows, ${pages} pages`] = await run('get_account_authorization_details', ['As Rows=True'], pages);
   }
+  for (const pages of reportPages)
+    result[`report as rows, ${pages * pageItems} users`] = await run('get_credential_report', ['As Rows=True'], pages);
 } finally {
   server.close();
   rmSync(folder, { recursive: true });

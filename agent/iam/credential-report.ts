@@ -36,18 +36,27 @@ function readLine(text: string, start: number): { readonly fields: readonly stri
 const maxColumns = 100;
 const maxHeaderCharacters = 8_192;
 
-/** Null: it is no report (another header than AWS's, or a line with another number of fields). At most `maxRecords`, the first ones. */
-export function reportRecords(text: string, maxRecords = Infinity): readonly Readonly<Record<string, string>>[] | null {
+type ReportRecord = Readonly<Record<string, string>>;
+
+/** The records, read as they are asked for. Null: it is no report (another header than AWS's, or a line with another number of fields). */
+export function readReport(text: string): Iterable<ReportRecord> | null {
   const { fields: names, next } = readLine(text, text.startsWith('\ufeff') ? 1 : 0);
   const fits = names.length <= maxColumns && next <= maxHeaderCharacters && new Set(names).size === names.length;
   if (names[0] !== 'user' || names[1] !== 'arn' || !fits) return null;
-  const records: Readonly<Record<string, string>>[] = [];
-  for (let at = next; at < text.length && records.length < maxRecords;) {
-    const line = readLine(text, at);
-    at = line.next;
-    if (line.fields.length === 1 && line.fields[0] === '') continue;
-    if (line.fields.length !== names.length) return null;
-    records.push(Object.fromEntries(names.map((name, index) => [name, line.fields[index] ?? ''])));
+  // The whole is looked at before the first record is given: half a report would pass for a short one.
+  for (const fields of lines(text, next)) if (fields.length !== names.length) return null;
+  return records(text, next, names);
+}
+
+function* lines(text: string, start: number): Generator<readonly string[]> {
+  for (let at = start; at < text.length;) {
+    const { fields, next } = readLine(text, at);
+    at = next;
+    if (fields.length > 1 || fields[0] !== '') yield fields;
   }
-  return records;
+}
+
+function* records(text: string, start: number, names: readonly string[]): Generator<ReportRecord> {
+  for (const fields of lines(text, start))
+    yield Object.fromEntries(names.map((name, index) => [name, fields[index] ?? '']));
 }

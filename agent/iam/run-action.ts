@@ -6,7 +6,7 @@ import type { Json } from '../../protocol/json.ts';
 import type { Envelope } from '../../protocol/result-envelope.ts';
 import { limits } from '../../protocol/limits.ts';
 import { reportOperation } from './agent-inputs.ts';
-import { reportRecords } from './credential-report.ts';
+import { readReport } from './credential-report.ts';
 import { callOnce, type Once, requestFor, type RunOptions } from './call-once.ts';
 import type { JsonObject } from './decode.ts';
 import { type CallFailure, failureEnvelope } from './errors.ts';
@@ -178,6 +178,7 @@ async function runMerged(call: PreparedCall, lists: readonly string[], options: 
   }
 }
 
+/** A report comes in one answer, and its rows in pages: going on after the first means to ask for it again, and it must be the same one. */
 async function* runReportRows(call: PreparedCall, options: RunOptions): AsyncGenerator<ActionPage> {
   const page = await pageAt(call, options, { marker: null, size: null });
   if (page.kind === 'failed') {
@@ -185,16 +186,31 @@ async function* runReportRows(call: PreparedCall, options: RunOptions): AsyncGen
     return;
   }
   const { result, requestId } = page;
-  const { Content: content } = result;
-  const records = typeof content === 'string' ? reportRecords(content, call.maxItems ?? Infinity) : null;
-  if (records === null) {
-    yield failedPage(
-      call,
-      localFailure('aws_malformed', 'AWS gave a credential report that is no CSV file.', requestId),
-    );
+  const { Content: content, GeneratedTime: generated } = result;
+  const failed = (code: ErrorCode, text: string): ActionPage => failedPage(call, localFailure(code, text, requestId));
+  const marker = `generated ${typeof generated === 'string' ? generated : 'at an unknown time'}`;
+  const { startMarker = null, itemsBefore: before = 0 } = options;
+  if (startMarker !== null && startMarker !== marker) {
+    yield failed('aws_error', `The rows so far are of a report ${startMarker}; AWS now has one ${marker}.`);
     return;
   }
-  const envelopes = records.map((record): Envelope => ({ ...record, error: null, has_error: false }));
+  const records = typeof content === 'string' ? readReport(content) : null;
+  if (records === null) {
+    yield failed('aws_malformed', 'AWS gave a credential report that is no CSV file.');
+    return;
+  }
+  const last = call.maxItems ?? Infinity;
+  let envelopes: Envelope[] = [];
+  let index = 0;
+  for (const record of records) {
+    if (index >= last) break;
+    if (envelopes.length === pageSize) {
+      yield { envelopes, marker, failure: null, requestId };
+      envelopes = [];
+    }
+    if (index >= before) envelopes.push({ ...record, error: null, has_error: false });
+    index += 1;
+  }
   yield { envelopes, marker: null, failure: null, requestId };
 }
 

@@ -1,7 +1,7 @@
 // Answers with several lists, and the credential report: as one result and, when a row asks for it, as rows. What a merged result must equal
 // is compared with boto3 in test/conformance.
 import { expect } from 'chai';
-import { reportRecords } from '../../../agent/iam/credential-report.ts';
+import { readReport } from '../../../agent/iam/credential-report.ts';
 import type { CallAnswer, CallRequest, IamCaller } from '../../../agent/iam/iam-caller.ts';
 import { type ActionPage, runAction } from '../../../agent/iam/run-action.ts';
 import type { Json } from '../../../protocol/json.ts';
@@ -15,7 +15,7 @@ async function run(
   action: string,
   inputs: Readonly<Record<string, Json>>,
   answer: (request: CallRequest, index: number) => Answer,
-  startMarker: string | null = null,
+  from: { readonly startMarker: string; readonly itemsBefore?: number } | null = null,
 ): Promise<{ readonly pages: readonly ActionPage[]; readonly inputs: readonly CallRequest['input'][] }> {
   const asked: CallRequest['input'][] = [];
   const caller: IamCaller = {
@@ -26,7 +26,7 @@ async function run(
     },
   };
   const { signal } = new AbortController();
-  const options = { caller, clock: new SimulatedClock(), connection, sessionName: 'j', startMarker, signal };
+  const options = { caller, clock: new SimulatedClock(), connection, sessionName: 'j', signal, ...from };
   return { pages: await Array.fromAsync(runAction(prepared(action, inputs), options)), inputs: asked };
 }
 
@@ -88,7 +88,7 @@ describe('answers with several lists', () => {
       'list_entities_for_policy',
       { ...policy, 'As Rows': true },
       () => entities(['c'], [], null),
-      'm1',
+      { startMarker: 'm1' },
     );
     expect(resumed.inputs).to.have.length(1);
     expect(resumed.inputs[0]).to.include({ Marker: 'm1' });
@@ -127,7 +127,7 @@ const report =
 const reportAnswer = (text: string): Answer =>
   xmlAnswer(
     'GetCredentialReport',
-    `<Content>${Buffer.from(text).toString('base64')}</Content><ReportFormat>text/csv</ReportFormat>`,
+    `<Content>${Buffer.from(text).toString('base64')}</Content><ReportFormat>text/csv</ReportFormat><GeneratedTime>2026-01-02T03:04:05Z</GeneratedTime>`,
   );
 
 describe('a report that is not complete', () => {
@@ -153,6 +153,12 @@ describe('an error that quotes a secret', () => {
   });
 });
 
+/** Null: it is no report. */
+function recordsOf(text: string): readonly Readonly<Record<string, string>>[] | null {
+  const records = readReport(text);
+  return records === null ? null : [...records];
+}
+
 describe('the credential report', () => {
   it('is one result with the whole text', async () => {
     const { pages } = await run('get_credential_report', {}, () => reportAnswer(report));
@@ -170,6 +176,30 @@ describe('the credential report', () => {
     expect(one.pages[0]?.envelopes).to.have.length(1);
   });
 
+  it('of many lines comes in pages, and goes on after them', async () => {
+    const users = Array.from({ length: 2_500 }, (_none, index) => `u${index}`);
+    const long = `user,arn\n${users.map((user) => `${user},a`).join('\n')}`;
+    const usersOf = (pages: readonly ActionPage[]) => pages.map(({ envelopes }) => envelopes.map(({ user }) => user));
+    const { pages } = await run('get_credential_report', { 'As Rows': 'True' }, () => reportAnswer(long));
+    expect(usersOf(pages)).to.deep.equal([users.slice(0, 1000), users.slice(1000, 2000), users.slice(2000)]);
+    const startMarker = pages[0]?.marker ?? '';
+    expect(pages.map(({ marker }) => marker)).to.deep.equal([startMarker, startMarker, null]);
+    const goOn = { startMarker, itemsBefore: 1000 };
+    const rest = await run('get_credential_report', { 'As Rows': 'True' }, () => reportAnswer(long), goOn);
+    expect(usersOf(rest.pages)).to.deep.equal([users.slice(1000, 2000), users.slice(2000)]);
+    const cut = await run(
+      'get_credential_report',
+      { 'As Rows': 'True', 'Max Items': 1 },
+      () => reportAnswer(long),
+      goOn,
+    );
+    expect(usersOf(cut.pages)).to.deep.equal([[]]);
+    const other = { ...goOn, startMarker: 'generated 1999-01-01T00:00:00+00:00' };
+    const replaced = await run('get_credential_report', { 'As Rows': 'True' }, () => reportAnswer(long), other);
+    expect(replaced.pages[0]?.failure?.code).to.equal('aws_error');
+    expect(replaced.pages[0]?.envelopes[0]?.error).to.contain('1999').and.contain(startMarker);
+  });
+
   it('that is none is an error, not an empty listing', async () => {
     for (const text of ['', 'user,arn\na\n', 'user,arn\na,b,c\n']) {
       const { pages } = await run('get_credential_report', { 'As Rows': 'True' }, () => reportAnswer(text));
@@ -178,13 +208,12 @@ describe('the credential report', () => {
   });
 
   it('is read to its end whatever stands in it', () => {
-    expect(reportRecords('user,arn\n')).to.deep.equal([]);
-    expect(reportRecords('user,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
-    expect(reportRecords('\ufeffuser,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
-    expect(reportRecords('user,arn\n"x\ny",\n\n')).to.deep.equal([{ user: 'x\ny', arn: '' }]);
-    expect(reportRecords('user,arn\n1,"open')).to.deep.equal([{ user: '1', arn: 'open' }]);
-    expect(reportRecords('user,arn\n1,2\n3,4\nbad\n', 2)).to.have.length(2);
-    expect(reportRecords('user,arn,__proto__\n1,2,3\n')?.[0]).to.have.own.property('__proto__', '3');
+    expect(recordsOf('user,arn\n')).to.deep.equal([]);
+    expect(recordsOf('user,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
+    expect(recordsOf('\ufeffuser,arn\n1,2')).to.deep.equal([{ user: '1', arn: '2' }]);
+    expect(recordsOf('user,arn\n"x\ny",\n\n')).to.deep.equal([{ user: 'x\ny', arn: '' }]);
+    expect(recordsOf('user,arn\n1,"open')).to.deep.equal([{ user: '1', arn: 'open' }]);
+    expect(recordsOf('user,arn,__proto__\n1,2,3\n')?.[0]).to.have.own.property('__proto__', '3');
   });
 
   it('has the header of one', () => {
@@ -196,6 +225,6 @@ describe('the credential report', () => {
       `user,arn,${wide}\n`,
       `user,arn,${'x'.repeat(9_000)}\n`,
     ])
-      expect(reportRecords(text), text.slice(0, 20)).to.equal(null);
+      expect(recordsOf(text), text.slice(0, 20)).to.equal(null);
   });
 });
