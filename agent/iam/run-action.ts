@@ -12,6 +12,7 @@ import type { JsonObject } from './decode.ts';
 import { type CallFailure, failureEnvelope } from './errors.ts';
 import { formOf, type PreparedCall } from './inputs.ts';
 import { pythonText } from './python-text.ts';
+import { operationShapes } from './schema.ts';
 import { callUntilDone } from './wait.ts';
 
 export interface ActionPage {
@@ -73,13 +74,20 @@ function localFailure(code: ErrorCode, text: string, requestId: string | null): 
   return { code, outcomeUnknown: false, text, requestId, awsCode: null };
 }
 
+/** One listing (ListPoliciesGrantingServiceAccess) has pages but takes no size. */
+function takesSize({ action: { service, operation } }: PreparedCall): boolean {
+  const input = operationShapes(service, operation)?.input;
+  return input?.kind === 'structure' && input.members.has('MaxItems');
+}
+
 /** One page of AWS. The first call of an action waits, if its row asks for it. */
 async function pageAt(
   call: PreparedCall,
   options: RunOptions,
   { marker, size }: { readonly marker: string | null; readonly size: number | null },
 ): Promise<Once> {
-  const paging = { ...(size === null ? {} : { MaxItems: size }), ...(marker === null ? {} : { Marker: marker }) };
+  const cut = size === null || !takesSize(call) ? {} : { MaxItems: size };
+  const paging = { ...cut, ...(marker === null ? {} : { Marker: marker }) };
   const request = requestFor(call, options, paging);
   return marker === null ? await callUntilDone(call, request, options) : await callOnce(options.caller, request);
 }

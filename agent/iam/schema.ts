@@ -16,7 +16,6 @@ export interface Member {
   readonly wireName: string;
   readonly required: boolean;
   readonly sensitive: boolean;
-  /** Shapes may contain themselves, so a member's shape is read when asked for. */
   readonly shape: () => Shape;
 }
 
@@ -47,6 +46,12 @@ function thunk(raw: unknown): unknown {
   return typeof raw === 'function' ? (raw as () => unknown)() : raw;
 }
 
+/** Shapes may contain themselves, so they are read as far as they are asked for; and once, since every call asks. */
+function once<T>(read: () => T): () => T {
+  let kept: { readonly value: T } | null = null;
+  return () => (kept ??= { value: read() }).value;
+}
+
 function scalar(code: number): Shape['kind'] {
   if (code === 2) return 'boolean';
   if (code === 1 || code === 17) return 'integer';
@@ -57,8 +62,8 @@ function scalar(code: number): Shape['kind'] {
 }
 
 function simple(code: number, sensitive: boolean): Shape {
-  if ((code & mapBit) !== 0) return { kind: 'map', value: () => simple(code & ~mapBit, false), sensitive };
-  if ((code & listBit) !== 0) return { kind: 'list', item: () => simple(code & ~listBit, false), sensitive };
+  if ((code & mapBit) !== 0) return { kind: 'map', value: once(() => simple(code & ~mapBit, false)), sensitive };
+  if ((code & listBit) !== 0) return { kind: 'list', item: once(() => simple(code & ~listBit, false)), sensitive };
   const kind = scalar(code);
   if (kind === 'structure' || kind === 'list' || kind === 'map') throw new Error('a scalar code named a container');
   return { kind, sensitive };
@@ -76,9 +81,9 @@ function readShape(ref: unknown): Shape {
     case 0:
       return marked(readShape(parts[4]), sensitive);
     case 1:
-      return { kind: 'list', item: () => readShape(parts[4]), sensitive };
+      return { kind: 'list', item: once(() => readShape(parts[4])), sensitive };
     case 2:
-      return { kind: 'map', value: () => readShape(parts[5]), sensitive };
+      return { kind: 'map', value: once(() => readShape(parts[5])), sensitive };
     case 3:
     case 4:
       return { kind: 'structure', members: readMembers(parts), sensitive };
@@ -101,7 +106,7 @@ function readMembers(parts: readonly unknown[]): ReadonlyMap<string, Member> {
     if (typeof name !== 'string') throw new Error('the SDK exports a member without a name');
     const ref = refs[index];
     const own = readTraits(Array.isArray(ref) && typeof ref[0] !== 'number' ? ref[1] : 0);
-    const shape = (): Shape => readShape(ref);
+    const shape = once(() => readShape(ref));
     members.set(name, {
       wireName: own.xmlName ?? name,
       required: index < required,
@@ -114,8 +119,20 @@ function readMembers(parts: readonly unknown[]): ReadonlyMap<string, Member> {
   return members;
 }
 
+/** What was read of the SDK's constants; they do not change. */
+const known: Readonly<Record<Service, Map<string, OperationShapes | null>>> = { iam: new Map(), sts: new Map() };
+
 /** The shapes of an operation, or null when the installed SDK does not have it. */
 export function operationShapes(service: Service, operation: string): OperationShapes | null {
+  let shapes: OperationShapes | null | undefined = known[service].get(operation);
+  if (shapes === undefined) {
+    shapes = readOperation(service, operation);
+    if (shapes !== null) known[service].set(operation, shapes);
+  }
+  return shapes;
+}
+
+function readOperation(service: Service, operation: string): OperationShapes | null {
   const raw: unknown = Reflect.get(service === 'iam' ? iamSdk : stsSdk, `${operation}$`);
   if (!Array.isArray(raw) || raw[0] !== 9) return null;
   const side = (ref: unknown): Shape | null => {

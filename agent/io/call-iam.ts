@@ -1,8 +1,10 @@
-// IamCaller over the AWS SDK: it builds, signs and addresses the request; the exchange is our own, so that the raw answer is kept, time-outs
-// and aborts are real and nothing is sent twice. One attempt a call. No secret is in any error or event.
+// IamCaller over HTTP: the AWS SDK says once where a service is and what its operations take; each request is written, signed and exchanged by
+// our own, so that it costs little, the raw answer is kept, time-outs and aborts are real and nothing is sent twice. One attempt a call. No
+// secret is in any error or event.
 import { CallSignals } from './call-signals.ts';
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
 import type { Connection } from '../connection.ts';
+import { encodeRequest } from '../iam/encode.ts';
 import { transportText } from '../iam/errors.ts';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
 import type { Service } from '../iam/schema.ts';
@@ -11,7 +13,8 @@ import { type AwsKeys, createCredentials, CredentialsError } from './credentials
 import { openRoute, type Route } from './outbound.ts';
 import { createWire, type ExchangeEnd, type Timeouts, type Wire, type WireRequest } from './raw-response.ts';
 import { type KeysOrFailure, RoleSessions } from './role-sessions.ts';
-import { createSdkClient, defaultRegion, type SdkClient, type Underway } from './sdk-client.ts';
+import { addressOf, defaultRegion, type ServiceAddress } from './sdk-client.ts';
+import { Signer } from './sign.ts';
 
 export interface IamCallerOptions {
   readonly clock: Clock;
@@ -25,6 +28,12 @@ export interface IamCallerOptions {
 const defaultTimeouts: Timeouts = { connectMs: 10_000, answerMs: 60_000 };
 const maxAnswerBytes = 8 * 1024 * 1024;
 
+/** Where the calls of a service go, and what signs them. */
+interface Station {
+  readonly address: ServiceAddress;
+  readonly signer: Signer;
+}
+
 /** The connection's sockets, keys and sessions. */
 interface Line {
   readonly connection: Connection;
@@ -32,16 +41,17 @@ interface Line {
   readonly sessions: RoleSessions;
   readonly wire: () => Promise<Wire>;
   readonly closeWire: () => void;
-  readonly clients: Map<Service, SdkClient>;
+  readonly stations: Map<Service, Promise<Station>>;
 }
+
+type Sent = Pick<CallRequest, 'service' | 'operation' | 'input' | 'repeat'>;
 
 const endpointUrl = ({ protocol, hostname, port, path }: WireRequest): string =>
   `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`;
 
-class SdkIamCaller implements IamCaller {
+class HttpIamCaller implements IamCaller {
   readonly #options: IamCallerOptions;
   readonly #lines = new Map<string, Line>();
-  readonly #underway = new AsyncLocalStorage<Underway>();
   readonly #signals = new CallSignals();
 
   constructor(connections: readonly Connection[], options: IamCallerOptions) {
@@ -62,10 +72,7 @@ class SdkIamCaller implements IamCaller {
 
   close(): void {
     this.#signals.close(new Error('the agent is stopping'));
-    for (const line of this.#lines.values()) {
-      for (const client of line.clients.values()) client.destroy();
-      line.closeWire();
-    }
+    for (const line of this.#lines.values()) line.closeWire();
   }
 
   #lineFor(connection: Connection): Line {
@@ -92,7 +99,7 @@ class SdkIamCaller implements IamCaller {
       sessions: new RoleSessions(clock, async (keys, input) => await this.#assumeRole(line, keys, input)),
       wire,
       closeWire: () => built.wire?.close(),
-      clients: new Map(),
+      stations: new Map(),
     };
     return line;
   }
@@ -143,47 +150,56 @@ class SdkIamCaller implements IamCaller {
     return answer;
   }
 
-  async #send(
-    line: Line,
-    call: Pick<CallRequest, 'service' | 'operation' | 'input' | 'repeat'>,
-    keys: AwsKeys,
-    signal: AbortSignal,
-  ): Promise<CallAnswer> {
+  async #send(line: Line, call: Sent, keys: AwsKeys, signal: AbortSignal): Promise<CallAnswer> {
     let wire: Wire;
     try {
       wire = await line.wire();
     } catch {
       return failed('tls', '', 'The CA file of the connection could not be read.', false);
     }
-    const seen: { end: ExchangeEnd | null; url: string } = { end: null, url: '' };
-    const fresh = call.repeat !== 'safe';
-    const exchange = async (request: WireRequest): Promise<void> => {
-      seen.url = endpointUrl(request);
-      seen.end = await this.#signals.run(signal, (own) => wire.exchange(request, { fresh, signal: own }));
-    };
-    let fault = 'nothing was sent';
+    let request: WireRequest;
     try {
-      const client = this.#client(line, call.service);
-      await this.#underway.run(
-        { keys, input: call.input, exchange },
-        async () => await client.send(call.operation, call.input),
-      );
+      request = await this.#write(line, call, keys);
     } catch (error) {
-      // The exchange never throws; what does comes before it: an input that cannot be written, or an endpoint that cannot be made.
-      fault = error instanceof Error ? error.name : 'unknown';
-      // A half written request may be left in the client.
-      if (seen.end === null) line.clients.delete(call.service);
+      // An input that cannot be written, or an endpoint that cannot be made.
+      return failed('request', '', error instanceof Error ? error.name : 'unknown', false);
     }
-    return seen.end === null ? failed('request', seen.url, fault, false) : toAnswer(seen.end, seen.url);
+    const fresh = call.repeat !== 'safe';
+    const end = await this.#signals.run(signal, (own) => wire.exchange(request, { fresh, signal: own }));
+    return toAnswer(end, endpointUrl(request));
   }
 
-  #client(line: Line, service: Service): SdkClient {
-    let client = line.clients.get(service);
-    if (client === undefined) {
-      client = createSdkClient(service, line.connection, this.#options.userAgent, this.#underway);
-      line.clients.set(service, client);
+  async #write(line: Line, call: Sent, keys: AwsKeys): Promise<WireRequest> {
+    const { address, signer } = await this.#station(line, call.service);
+    const body = encodeRequest(call.service, call.operation, address.version, call.input);
+    const headers = {
+      ...address.headers,
+      'content-length': String(Buffer.byteLength(body)),
+      'amz-sdk-invocation-id': randomUUID(),
+    };
+    const { method, path } = address.target;
+    const signed = signer.sign({ method, path, headers, body }, keys, this.#options.clock.now());
+    return { ...address.target, headers: signed, body };
+  }
+
+  #station(line: Line, service: Service): Promise<Station> {
+    let station = line.stations.get(service);
+    if (station === undefined) {
+      station = this.#ask(line, service);
+      line.stations.set(service, station);
     }
-    return client;
+    return station;
+  }
+
+  async #ask(line: Line, service: Service): Promise<Station> {
+    try {
+      const address = await addressOf(service, line.connection, this.#options.userAgent);
+      return { address, signer: new Signer(address.scope) };
+    } catch (error) {
+      // The next call asks again.
+      line.stations.delete(service);
+      throw error;
+    }
   }
 
   #event(name: string, fields: Readonly<Record<string, string | number | boolean>>): void {
@@ -240,5 +256,5 @@ export function createIamCaller(
   connections: readonly Connection[],
   options: IamCallerOptions,
 ): IamCaller & { close(): void } {
-  return new SdkIamCaller(connections, options);
+  return new HttpIamCaller(connections, options);
 }

@@ -185,9 +185,16 @@ export function createWire(options: WireOptions): Wire {
     const agent = route.agentFor(secure, fresh);
     const common = { protocol, hostname, ...(port === undefined ? {} : { port }), path, method, headers, agent };
     const onAbort = (): void => exchange.abort();
+    let made: ClientRequest;
+    try {
+      made = secure ? httpsRequest({ ...common, ...route.tls }) : httpRequest(common);
+    } catch (error) {
+      // A header or a path that HTTP does not take; its message would quote it.
+      return { kind: 'failed', code: 'request', detail: error instanceof Error ? error.name : 'unknown', sent: false };
+    }
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      exchange.start(secure ? httpsRequest({ ...common, ...route.tls }) : httpRequest(common), body);
+      exchange.start(made, body);
       return await promise;
     } finally {
       signal.removeEventListener('abort', onAbort);

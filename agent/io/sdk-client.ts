@@ -1,35 +1,23 @@
-// The AWS SDK as a maker of signed requests and no more: our exchange stands where its own handler and decoder were. Keys are bound to the
-// call under way, so one client serves every role of a connection.
-import type { AsyncLocalStorage } from 'node:async_hooks';
+// The AWS SDK's word on a service: where it is, how a request names itself, and what it is signed for. Asked once for each connection and
+// service with a sample call that never leaves; region, partition, FIPS, dual-stack and endpoint settings of files and environment are its.
 import * as iamSdk from '@aws-sdk/client-iam';
 import * as stsSdk from '@aws-sdk/client-sts';
 import type { Connection } from '../connection.ts';
-import type { CallRequest } from '../iam/iam-caller.ts';
 import type { Service } from '../iam/schema.ts';
 import type { AwsKeys } from './credentials.ts';
 import type { WireRequest } from './raw-response.ts';
+import type { SigningScope } from './sign.ts';
 
 export const defaultRegion = 'us-east-1';
 
-/** What one call needs while the SDK works on it; never shared between calls. */
-export interface Underway {
-  readonly keys: AwsKeys;
-  readonly input: CallRequest['input'];
-  readonly exchange: (request: WireRequest) => Promise<void>;
-}
-
-export interface SdkClient {
-  /** Builds, signs and sends through the exchange of the call under way. */
-  send(operation: string, input: CallRequest['input']): Promise<void>;
-  destroy(): void;
-}
-
-type Command = Parameters<iamSdk.IAMClient['send']>[0];
-
-function newCommand(service: Service, operation: string, input: CallRequest['input']): Command {
-  const found: unknown = Reflect.get(service === 'iam' ? iamSdk : stsSdk, `${operation}Command`);
-  if (typeof found !== 'function') throw new Error(`the SDK has no command for ${operation}`);
-  return Reflect.construct(found, [{ ...input }]) as Command;
+/** What all requests to a service have in common. */
+export interface ServiceAddress {
+  readonly target: Pick<WireRequest, 'protocol' | 'hostname' | 'port' | 'path' | 'method'>;
+  /** In the SDK's order. Those that belong to one request (its length, its id, its signature) are the sample's. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Of the service's API. */
+  readonly version: string;
+  readonly scope: SigningScope;
 }
 
 function endpointFor(connection: Connection, service: Service): string | undefined {
@@ -42,56 +30,48 @@ function isWireRequest(value: unknown): value is WireRequest {
   return typeof value === 'object' && value !== null && 'hostname' in value && 'headers' in value && 'path' in value;
 }
 
-/**
- * The SDK's serialiser keeps what it has written in the client, and a call that fails while it is written leaves it for the next one. So every
- * request is held against its own call: no parameter twice, and none of another name.
- */
-function isOf({ body }: WireRequest, input: CallRequest['input']): boolean {
-  if (typeof body !== 'string') return false;
-  const names = [...new URLSearchParams(body).keys()];
-  const known = new Set(['Action', 'Version', ...Object.keys(input)]);
-  return new Set(names).size === names.length && names.every((name) => known.has(name.split('.', 1)[0] ?? ''));
+function toAddress({ protocol, hostname, port, path, method, headers, body }: WireRequest): ServiceAddress {
+  const [, region, service] =
+    /^AWS4-HMAC-SHA256 Credential=sample\/\d{8}\/([^/]+)\/([^/]+)\/aws4_request,/.exec(
+      headers['authorization'] ?? '',
+    ) ?? [];
+  const version = typeof body === 'string' ? new URLSearchParams(body).get('Version') : null;
+  if (region === undefined || service === undefined || version === null)
+    throw new Error('the SDK makes requests of a form that this agent does not know');
+  const target = { protocol, hostname, port, path, method };
+  return { target, headers: { ...headers }, version, scope: { region, service } };
 }
 
-export function createSdkClient(
-  service: Service,
-  connection: Connection,
-  userAgent: string,
-  underway: AsyncLocalStorage<Underway>,
-): SdkClient {
+/** @throws when the SDK finds no endpoint, or its configuration files are at fault. */
+export async function addressOf(service: Service, connection: Connection, userAgent: string): Promise<ServiceAddress> {
   const endpoint = endpointFor(connection, service);
-  const credentials = async (): Promise<AwsKeys> => {
-    const keys = underway.getStore()?.keys;
-    if (keys === undefined) throw new Error('the SDK asked for keys outside a call');
-    return await Promise.resolve(keys);
-  };
+  const sample = async (): Promise<AwsKeys> =>
+    await Promise.resolve({ accessKeyId: 'sample', secretAccessKey: 'sample' });
   const config = {
     region: connection.region === '' ? defaultRegion : connection.region,
-    // Marked so, or the SDK would keep the first call's keys for all.
-    credentials: Object.assign(credentials, { memoized: true }),
+    credentials: sample,
     maxAttempts: 1,
     customUserAgent: userAgent,
     ...(endpoint === undefined ? {} : { endpoint }),
   };
   // Both clients have the same methods for commands of their own; the command is made from the same module as the client.
   const client = (service === 'iam' ? new iamSdk.IAMClient(config) : new stsSdk.STSClient(config)) as iamSdk.IAMClient;
+  let made: WireRequest | null = null;
   client.middlewareStack.remove('deserializerMiddleware');
   client.middlewareStack.add(
     () => async (args) => {
       const request: unknown = args.request;
-      const call = underway.getStore();
-      if (call === undefined || !isWireRequest(request)) throw new Error('a request outside a call');
-      if (!isOf(request, call.input)) throw new Error('the request holds what its call does not');
-      await call.exchange(request);
-      // No headers: from a Date the SDK would learn a clock offset, and send calls again.
-      return { response: { statusCode: 200, headers: {} }, output: { $metadata: {} } };
+      if (isWireRequest(request)) made = request;
+      return await Promise.resolve({ response: { statusCode: 200, headers: {} }, output: { $metadata: {} } });
     },
-    { step: 'deserialize', name: 'ownExchange', priority: 'low' },
+    { step: 'deserialize', name: 'keepSample', priority: 'low' },
   );
-  return {
-    send: async (operation, input) => {
-      await client.send(newCommand(service, operation, input));
-    },
-    destroy: () => client.destroy(),
-  };
+  const command = service === 'iam' ? new iamSdk.GetAccountSummaryCommand({}) : new stsSdk.GetCallerIdentityCommand({});
+  try {
+    await client.send(command as iamSdk.GetAccountSummaryCommand);
+  } finally {
+    client.destroy();
+  }
+  if (made === null) throw new Error('the SDK made no request');
+  return toAddress(made);
 }
