@@ -45,5 +45,10 @@ export interface Connection {
   readonly allow: readonly string[];
   readonly endpoints: { readonly iam?: string; readonly sts?: string };
   readonly limits: Limits;
+  /** Seconds for which a lost outcome is looked for. */
   readonly readBackSeconds: number;
+  /** Makes the one credential inactive that a call with a lost answer must have made. */
+  readonly deactivateOrphans: boolean;
+  /** What jobs create gets a tag that names its call, where AWS takes one. */
+  readonly markCreated: boolean;
 }

@@ -28,7 +28,9 @@ against a real moto server, all by generated answers, wrong inputs by botocore's
 
 - A blank required input is refused (\`missing_input\`); so is a blank \`Username\`, which AWS would take for the caller's own
   user, and a change without one.
-- A success of \`create_…\`, \`upload_…\`, \`reset_…\` or \`acquire_…\` without what AWS promises in it is an error.
+- A success of \`create_…\`, \`upload_…\`, \`reset_…\` or \`acquire_…\` without what AWS promises in it, or without any of its
+  secrets, is an error.
+- A blank \`Description\` of \`update_role_description\` is sent: it empties the description.
 - Whole numbers are numbers, not \`True\` or \`False\`, and below 2^53. A policy may be given as the object it holds.
 - A secret value is shown as \`***\` in a refusal.
 - The selects of the published integration (Status of Update Access Key, two of List Policies) take only their values.

@@ -1,4 +1,5 @@
 // `iam-agent exec`: runs an action here and now, without a control plane, through the same steps as a job from "allow" on.
+import { randomUUID } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import type { JobOptions } from '../../protocol/job-claims.ts';
@@ -83,6 +84,7 @@ async function exec(
     const ports = {
       job: null,
       sessionName: plan.connection.roleSessionName ?? `iam-agent-exec-${clock.now()}`,
+      markName: `exec-${randomUUID()}`,
       caller,
       clock,
       turns: new Turns(),

@@ -53,11 +53,12 @@ export async function buildConnection(
     },
     limits,
     readBackSeconds: file.read_back_seconds,
+    deactivateOrphans: file.deactivate_orphans,
+    markCreated: file.mark_created,
   };
 }
 
 function refuseUnsupported(file: ConnectionFile, at: KeyPath, findings: Findings): void {
-  if (file.deactivate_orphans) findings.unsupported([...at, 'deactivate_orphans'], 'true', 'false');
   if (file.deliver.mode !== 'clear')
     findings.unsupported([...at, 'deliver', 'mode'], `the mode ${file.deliver.mode}`, 'mode: clear');
   for (const key of ['recipients_file', 'directory', 'owner'] as const)

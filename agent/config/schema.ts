@@ -188,11 +188,15 @@ export const connectionSchema = mapping(
     endpoints: endpoints.default({}).meta({ about: 'Other addresses of AWS services: VPC endpoints, test servers.' }),
     limits: limits.prefault({}).meta({ about: 'How fast this connection may call AWS.' }),
     read_back_seconds: whole('a whole number of seconds from 0 to 900', 0, 900).default(60).meta({
-      about: 'Seconds for which the outcome of a call is looked for when the answer was lost. 0: not at all.',
+      about: 'Seconds for which the outcome of a change is looked for when its answer was lost. 0: one look.',
     }),
-    deactivate_orphans: z.boolean({ error: 'true or false' }).default(false).meta({
+    deactivate_orphans: yesNo.default(false).meta({
       about:
-        'Deactivate an access key that was created in a call whose answer was lost. Not yet supported: only `false`.',
+        'Make an access key or service-specific credential inactive when the answer of the call that made it was lost and exactly one fits. Nothing is deleted.',
+    }),
+    mark_created: yesNo.default(false).meta({
+      about:
+        'Add the tag `iam-agent:job` (job id and row) to what jobs create, where AWS takes tags, so that it can be told from what others make when an answer is lost.',
     }),
     deliver: deliver.prefault({}).meta({ about: 'How results with new secrets are delivered.' }),
   },

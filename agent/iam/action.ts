@@ -42,6 +42,8 @@ export interface ActionInput {
   readonly required: boolean;
   /** A blank value is refused, not left out: without it AWS would act on the caller's own user. */
   readonly neverBlank?: true;
+  /** A blank text that is given is sent as it is: it empties what is there. */
+  readonly mayBeBlank?: true;
   /** The only texts that are taken (the selects of the published integration). */
   readonly oneOf?: readonly string[];
   /** Never shown: not in a dry run, not in an error. */

@@ -3,7 +3,7 @@
 import { type Json, rawNumber } from '../../protocol/json.ts';
 import type { CallAnswer } from './iam-caller.ts';
 import { decodePolicy, policyMembers } from './policy-document.ts';
-import { type Member, operationShapes, type Service, type Shape } from './schema.ts';
+import { type Member, operationShapes, sensitivePaths, type Service, type Shape } from './schema.ts';
 import { printTimestamp } from './timestamp.ts';
 import { child, isXmlFault, readXml, type XmlElement } from './xml.ts';
 
@@ -124,6 +124,19 @@ function missingMember(shape: Shape, value: Json, path: string): string | null {
   return null;
 }
 
+/** The secrets of an answer when it has none of them: AWS fills one or the other. Null: one is there, or the operation has none. */
+function missingSecrets(shape: Shape, result: JsonObject): string | null {
+  const paths = sensitivePaths(shape);
+  const found = paths.some((path) => {
+    let value: unknown = result;
+    for (const name of path.split('.')) {
+      value = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+    }
+    return value !== undefined && value !== '';
+  });
+  return paths.length === 0 || found ? null : paths.join(' and no ');
+}
+
 /** Lower-case names; repeated headers joined as both SDKs do. */
 function headersOf(answer: Answer): JsonObject {
   const joined = new Map<string, string>();
@@ -223,15 +236,15 @@ function decodeSuccess(service: Service, operation: string, answer: Answer, stri
       if (error instanceof Malformed) return malformed(error.message, requestId);
       throw error;
     }
-    const missing = strict ? missingMember(shapes.output, result, '') : null;
+    const missing = strict ? (missingMember(shapes.output, result, '') ?? missingSecrets(shapes.output, result)) : null;
     if (missing !== null) return malformed(`no ${missing}`, requestId);
   }
   return { kind: 'result', result: { ...result, ResponseMetadata: metadata }, requestId };
 }
 
 /**
- * Decodes an answer. `strict` refuses a success without the members that the SDK calls required; boto3 lets it through, but for a call that
- * makes something it hides the loss.
+ * Decodes an answer. `strict` refuses a success without the members that the SDK calls required, or without any of its secrets; boto3 lets it
+ * through, but for a call that makes something it hides the loss.
  */
 export function decodeAnswer(service: Service, operation: string, answer: Answer, strict = false): Decoded {
   return answer.status >= 300 ? decodeError(answer) : decodeSuccess(service, operation, answer, strict);

@@ -21,6 +21,8 @@ export interface PreparedCall {
   readonly asRows: boolean;
   /** Longest time to wait until AWS has finished; null: the first answer counts. */
   readonly waitSeconds: number | null;
+  /** The tag by which what the call makes can be known again; it is among the input's tags. */
+  readonly mark?: string;
 }
 
 /** How the call's envelopes look. */
@@ -86,8 +88,9 @@ export function matchInputs(action: Action, names: readonly string[]): ReadonlyM
   return matched;
 }
 
-function isBlank(value: Json | undefined): boolean {
-  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+function isBlank({ mayBeBlank }: ActionInput, value: Json | undefined): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === 'string' && value.trim() === '' && mayBeBlank !== true;
 }
 
 function chosenOf(input: ActionInput, oneOf: readonly string[], value: string): string | Refusal {
@@ -190,7 +193,8 @@ function place(draft: Draft, input: ActionInput, given: Json): Refusal | null {
 /** Refusals: missing_input, invalid_input. What is blank and may be is left out, so that AWS's default applies. */
 export function prepareCall(action: Action, rendered: ReadonlyMap<ActionInput, Json>): PreparedCall | Refusal {
   const missing = action.inputs.filter(
-    (input) => (input.required || (input.neverBlank === true && rendered.has(input))) && isBlank(rendered.get(input)),
+    (input) =>
+      (input.required || (input.neverBlank === true && rendered.has(input))) && isBlank(input, rendered.get(input)),
   );
   if (missing.length > 0) return missingInputs(missing);
   const draft: Draft = {
@@ -203,7 +207,7 @@ export function prepareCall(action: Action, rendered: ReadonlyMap<ActionInput, J
   };
   for (const input of action.inputs) {
     const value = rendered.get(input);
-    if (value === undefined || isBlank(value)) continue;
+    if (value === undefined || isBlank(input, value)) continue;
     const refusal = place(draft, input, value);
     if (refusal !== null) return refusal;
   }

@@ -19,10 +19,12 @@ function failed(code: CallFailure['code'], text: string): Once {
   return { kind: 'failed', failure: { code, outcomeUnknown: false, text, requestId: null, awsCode: null } };
 }
 
+const stopped = failed('cancelled', 'The wait was stopped.');
+
 /** What was started stays in the text, so that it is not lost with the wait. */
 function startedText(first: Once): string {
   const id: Json | undefined = first.kind === 'result' ? first.result['JobId'] : undefined;
-  return typeof id === 'string' ? ` (JobId ${id.slice(0, 64)})` : '';
+  return typeof id === 'string' && id !== '' ? ` (JobId ${id.slice(0, 64)})` : '';
 }
 
 /** Rejects only with the reason of the options' signal. */
@@ -33,10 +35,14 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
   if (call.waitSeconds === null || rule === undefined) return first;
   if (rule.poll !== null && first.kind === 'failed') return first;
   const endAtMs = clock.monotonicMs() + call.waitSeconds * 1000;
+  if (rule.poll !== null && startedText(first) === '') {
+    return failed('aws_malformed', `AWS answered ${request.operation} without a JobId: there is nothing to wait for.`);
+  }
   const poll: CallRequest =
     rule.poll !== null && first.kind === 'result'
       ? { ...request, operation: rule.poll.operation, input: rule.poll.input(first.result) }
       : request;
+  const isStopped = (): boolean => drain?.aborted === true;
   let pauseMs = firstPauseMs;
   let answer = rule.poll === null ? first : await callOnce(caller, poll);
   for (;;) {
@@ -49,13 +55,14 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
       return failed('aws_error', `${request.operation}${startedText(first)} failed at AWS: ${progress.failed}`);
     }
     if (progress === 'done') return rule.poll === null ? answer : first;
-    if (drain?.aborted === true) return failed('cancelled', 'The wait was stopped.');
+    if (isStopped()) return stopped;
     const leftMs = endAtMs - clock.monotonicMs();
     if (leftMs <= 0) {
       const text = `${request.operation}${startedText(first)} was not complete after ${call.waitSeconds} seconds; AWS goes on with it.`;
       return failed('wait_timeout', text);
     }
     await clock.sleep(Math.min(pauseMs, leftMs), signal);
+    if (isStopped()) return stopped;
     pauseMs = Math.min(longestPauseMs, pauseMs * 1.5);
     answer = await callOnce(caller, poll);
   }

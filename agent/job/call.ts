@@ -7,7 +7,10 @@ import type { Connection } from '../connection.ts';
 import { findAction } from '../iam/catalogue.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
 import { formOf, type PreparedCall } from '../iam/inputs.ts';
-import { beforeCall, reconcile, type ReconcileRecord } from '../iam/reconcile.ts';
+import { beforeCall } from '../iam/reconcile/before.ts';
+import { reconcile } from '../iam/reconcile/reconcile.ts';
+import { type BeforeRecord, beforeRecordOf } from '../iam/reconcile/record.ts';
+import { turnKey } from '../iam/reconcile/turn.ts';
 import { runAction } from '../iam/run-action.ts';
 import type { Clock } from './clock.ts';
 import type { RowProgress } from './journal.ts';
@@ -57,7 +60,7 @@ export async function* callAws(
     yield* readPages(call, progress, ports);
     return;
   }
-  yield await ports.turns.take(turnOf(call, ports.connection), () => changeOnce(call, ports));
+  yield await ports.turns.take(turnKey(call, ports.connection), () => changeOnce(call, ports));
 }
 
 /** Listings and other reads: repeatable, so stopping in the middle loses nothing. */
@@ -111,8 +114,7 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
   const { caller, connection, sessionName, signal, clock } = ports;
   const tooLate = tooLateToChange(ports);
   if (tooLate !== null) return tooLate;
-  const deps = { caller, connection, sessionName, clock, signal };
-  const record = await beforeCall(call, deps);
+  const record = await beforeCall(call, { caller, connection, sessionName, signal });
   // Reading may have taken long, and may have been cut off.
   const tooLateNow = tooLateToChange(ports);
   if (tooLateNow !== null) return tooLateNow;
@@ -123,7 +125,7 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
   const options = { caller, clock, connection, sessionName, mayCall, signal: unaborted };
   for await (const page of runAction(call, options)) {
     const { envelopes, requestId, failure } = page;
-    if (failure?.outcomeUnknown === true) return readBack(call, record, ports);
+    if (failure?.outcomeUnknown === true) return readBack(call, record, envelopes[0]?.error ?? failure.code, ports);
     // It waited, or was throttled, until the job had to stop: nothing was carried out.
     if (failure !== null && stopped !== null) return stopped;
     const outcome = failure === null ? 'succeeded' : 'failed';
@@ -151,16 +153,32 @@ function stopOf(ports: CallPorts): CallStep | null {
 /** After a crash: the intent is all that is known, so look what AWS says now. */
 export async function resumeIntent(intent: NonNullable<RowProgress['intent']>, ports: CallPorts): Promise<CallStep> {
   const call = restoredCall(intent.call);
-  return ports.turns.take(turnOf(call, ports.connection), () =>
-    readBack(call, intent.record as ReconcileRecord | null, ports),
+  const why = 'the agent stopped before its answer came';
+  return ports.turns.take(turnKey(call, ports.connection), () =>
+    readBack(call, beforeRecordOf(intent.record), why, ports),
   );
 }
 
-async function readBack(call: PreparedCall, record: ReconcileRecord | null, ports: CallPorts): Promise<CallStep> {
+async function readBack(
+  call: PreparedCall,
+  before: BeforeRecord | null,
+  why: string,
+  ports: CallPorts,
+): Promise<CallStep> {
   const { caller, connection, sessionName, clock, signal } = ports;
+  const keepRecord = (record: BeforeRecord): Promise<void> =>
+    ports.keepIntent({ call: storedCall(call), record: { ...record } as Json });
+  // The host's own rule, and the end of a call that has left: neither the job's time nor a cancel stops it.
+  let later = false;
+  const mayChange = (): boolean => {
+    later = ports.drain.aborted;
+    return !later && ports.stop() !== 'interrupted';
+  };
+  const deps = { caller, connection, sessionName, clock, signal, keepRecord, mayChange };
   try {
-    const envelope = await reconcile(call, record, { caller, connection, sessionName, clock, signal });
-    if (signal.aborted) return { kind: 'interrupted' };
+    const envelope = await reconcile(call, before, why, deps);
+    // What was not changed because the process stops is looked for again after the next start.
+    if (signal.aborted || later) return { kind: 'interrupted' };
     return {
       kind: 'page',
       form: formOf(call),
@@ -175,22 +193,17 @@ async function readBack(call: PreparedCall, record: ReconcileRecord | null, port
   }
 }
 
-/** Changes of one user go one after the other, whatever connection they use: two creates at once could not be told apart afterwards. */
-function turnOf(call: PreparedCall, connection: Connection): string {
-  const { credentials, roleArn } = connection;
-  return JSON.stringify([credentials, roleArn ?? null, call.roleArn, call.input.UserName ?? null]);
-}
-
 function storedCall(call: PreparedCall): Json {
-  const { action, input, roleArn, maxItems } = call;
-  return { action: action.name, input: { ...input }, roleArn, maxItems };
+  const { action, input, roleArn, maxItems, mark } = call;
+  return { action: action.name, input: { ...input }, roleArn, maxItems, ...(mark === undefined ? {} : { mark }) };
 }
 
 function restoredCall(stored: Json): PreparedCall {
   const { action: name, input } = stored as { action: string; input: Record<string, Json> };
-  const { roleArn, maxItems } = stored as { roleArn: string | null; maxItems: number | null };
+  const { roleArn, maxItems, mark } = stored as { roleArn: string | null; maxItems: number | null; mark?: string };
   const action = findAction(name);
   if (action === undefined) throw new Error(`the journal names the action ${name}, which this version does not have`);
   // Only changes are stored, and a change gives one envelope and waits for nothing.
-  return { action, input, roleArn, maxItems, asRows: false, waitSeconds: null };
+  const marked = mark === undefined ? {} : { mark };
+  return { action, input, roleArn, maxItems, asRows: false, waitSeconds: null, ...marked };
 }

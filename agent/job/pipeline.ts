@@ -10,6 +10,7 @@ import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
 import { formOf, type PreparedCall } from '../iam/inputs.ts';
+import { markCall } from '../iam/reconcile/mark.ts';
 import { allowRow } from './allow-row.ts';
 import { type CallPorts, type CallStep, callAws, resumeIntent, type Stop } from './call.ts';
 import type { Clock } from './clock.ts';
@@ -29,6 +30,8 @@ export interface RowPorts {
   /** Names the work in events; null for `exec`. */
   readonly job: string | null;
   readonly sessionName: string;
+  /** Names the work in what it makes, if the connection marks that; together with the row it is used once. */
+  readonly markName: string;
   readonly caller: IamCaller;
   readonly clock: Clock;
   readonly turns: Turns;
@@ -71,7 +74,9 @@ async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): Async
     return;
   }
   const rendered = renderRow(plan, pending.line);
-  const call = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
+  const allowed = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
+  const marked = plan.connection.markCreated && !isRefusal(allowed);
+  const call = marked ? markCall(allowed, `${ports.markName}/${pending.row}`) : allowed;
   if (isRefusal(call)) yield refused(call);
   else if (plan.options.dry_run === true) yield answered(call, dryRunEnvelope(call));
   else yield* callAws(call, pending.progress, callPorts);

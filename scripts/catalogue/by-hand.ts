@@ -25,6 +25,12 @@ export const inputOrder: Readonly<Record<string, readonly string[]>> = {
 /** Stricter than AWS, where a missing user name means the caller's own user: a change names its user, and so does this read. */
 export const userNameRequired: ReadonlySet<string> = new Set(['ListAccessKeys']);
 
+/** One-time codes of a device, which no model marks. */
+export const secretInputs: ReadonlySet<string> = new Set(['AuthenticationCode1', 'AuthenticationCode2']);
+
+/** Required texts that AWS takes empty, and that mean something so: what was there is taken away. */
+export const mayBeBlank: Readonly<Record<string, readonly string[]>> = { UpdateRoleDescription: ['Description'] };
+
 /** Operations of STS that are actions, and the display names that are not the operation's words. */
 export const stsActions: Readonly<Record<string, string | null>> = {
   GetCallerIdentity: 'test_connection',

@@ -117,7 +117,8 @@ function inputsOf(operation: string, shapes: OperationShapes, model: InputShape 
         required,
         ...(userName && !required ? { neverBlank: true as const } : {}),
         ...(oneOf === undefined ? {} : { oneOf }),
-        ...(secrets.has(member) ? { secret: true as const } : {}),
+        ...(byHand.mayBeBlank[operation]?.includes(member) === true ? { mayBeBlank: true as const } : {}),
+        ...(secrets.has(member) || byHand.secretInputs.has(member) ? { secret: true as const } : {}),
       };
     });
 }

@@ -19,10 +19,13 @@ const everywhere = 'a fault everywhere';
 const linesOf = (text: string): string[] => text.split(/\n(?=Invalid|Missing|Unknown)/);
 const sorted = (text: string): string => linesOf(text).sort().join('\n');
 
+/** What AWS's model marks as secret, and one-time codes, which it does not. */
+const codes = ['AuthenticationCode1', 'AuthenticationCode2'];
+
 /** boto3's text as the agent may give it. */
 function hidden(plan: Plan, error: string): string {
   const secret = (line: string): boolean =>
-    plan.secrets.some((name) => line.startsWith(`Invalid type for parameter ${name}, `));
+    [...plan.secrets, ...codes].some((name) => line.startsWith(`Invalid type for parameter ${name}, `));
   return linesOf(error)
     .map((line) => (secret(line) ? line.replace(/(, value: ).*(, type: )/s, '$1***$2') : line))
     .join('\n');

@@ -73,6 +73,33 @@ describe('failures equal to boto3', () => {
     expect(pages[0]?.failure).to.deep.equal({ code: 'aws_malformed', outcomeUnknown: true });
   });
 
+  it('a new credential is a success with one of its secrets, and a loss without any', async () => {
+    const inputs = { Username: 'a', 'Service Name': 'x.amazonaws.com' };
+    const call = {
+      method: 'create_service_specific_credential',
+      input: { UserName: 'a', ServiceName: 'x.amazonaws.com' },
+    };
+    const common =
+      '<CreateDate>2026-01-01T00:00:00Z</CreateDate><ServiceName>x</ServiceName><UserName>a</UserName>' +
+      '<ServiceSpecificCredentialId>ACCA1</ServiceSpecificCredentialId><Status>Active</Status>';
+    const failureOf = async (secrets: string): Promise<unknown> => {
+      const inner = `<ServiceSpecificCredential>${common}${secrets}</ServiceSpecificCredential>`;
+      const step = xmlAnswer('CreateServiceSpecificCredential', inner);
+      const { pages, theirs } = await side().both(call.method, inputs, [step], call);
+      expect(theirs.result).to.be.an('object');
+      return pages[0]?.failure;
+    };
+    expect(await failureOf('<ServicePassword>p</ServicePassword>')).to.equal(null);
+    expect(await failureOf('<ServiceCredentialSecret>s</ServiceCredentialSecret>')).to.equal(null);
+    for (const none of ['', '<ServicePassword/>', '<ServiceUserName>u</ServiceUserName><ServiceCredentialSecret/>'])
+      expect(await failureOf(none)).to.deep.equal({ code: 'aws_malformed', outcomeUnknown: true });
+    const device = '<VirtualMFADevice><SerialNumber>arn:aws:iam::1:mfa/d</SerialNumber></VirtualMFADevice>';
+    const named = { method: 'create_virtual_mfa_device', input: { VirtualMFADeviceName: 'd' } };
+    const steps = [xmlAnswer('CreateVirtualMFADevice', device)];
+    const { pages } = await side().both(named.method, { 'Virtual MFA Device Name': 'd' }, steps, named);
+    expect(pages[0]?.failure).to.deep.equal({ code: 'aws_malformed', outcomeUnknown: true });
+  });
+
   it('retries that run out are counted in the text', async () => {
     const { endpoint, caller, connection, boto: runBoto } = side();
     // Time ends the agent's retries, so its second attempt is made to take longer than it has.

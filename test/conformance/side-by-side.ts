@@ -26,6 +26,8 @@ export function testConnection(url: string, changes: Partial<Connection> = {}): 
     endpoints: { iam: url, sts: url },
     limits: { callsPerSecond: 1000, maxCallsPerSecond: 1000, burst: 1000, inFlight: 8 },
     readBackSeconds: 0.05,
+    deactivateOrphans: false,
+    markCreated: false,
     ...changes,
   };
 }

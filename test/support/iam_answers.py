@@ -42,6 +42,8 @@ class AnswerWriter:
         self.extras = 0
         # A member that the model requires is missing or empty, outside of any list.
         self.lacking = False
+        # Secrets, outside of any list, that are there.
+        self.secrets = 0
 
     def chosen(self, kind, values):
         if kind in self.style.get("broken", {}):
@@ -87,6 +89,8 @@ class AnswerWriter:
             inner = self.value(member, inside)
             if inner == "" and name in required and not inside and member.type_name in ("string", "blob"):
                 self.lacking = True
+            if inner != "" and not inside and member.metadata.get("sensitive"):
+                self.secrets += 1
             parts.append(f"<{here}>{inner}</{here}>{self.extra()}")
         return self.extra() + "".join(parts)
 
@@ -138,11 +142,19 @@ def wrapped(operation, inner, extras=False):
     return f'{start}<{name}Response xmlns="{NAMESPACE}">{result}{metadata}</{name}Response>'
 
 
+def has_secrets(shape):
+    if shape.type_name != "structure":
+        return False
+    return any(member.metadata.get("sensitive") or has_secrets(member) for member in shape.members.values())
+
+
 def success(operation, title, style, seed, paging=None):
     writer = AnswerWriter(rng_for(seed, operation.name, title), style, paging)
     shape = operation.output_shape
     inner = None if shape is None else writer.value(shape, top=True)
-    return answer(title, wrapped(operation, inner, "extras" in style), lacking=writer.lacking)
+    # Of what holds secrets at least one is to be there: AWS fills one or the other.
+    lost = shape is not None and has_secrets(shape) and writer.secrets == 0
+    return answer(title, wrapped(operation, inner, "extras" in style), lacking=writer.lacking or lost)
 
 
 def answers_for(operation, seed, mixed):

@@ -25,6 +25,8 @@ export const aConnection: Connection = {
   endpoints: {},
   limits: { callsPerSecond: 5, maxCallsPerSecond: 5, burst: 5, inFlight: 2 },
   readBackSeconds: 1,
+  deactivateOrphans: false,
+  markCreated: false,
 };
 
 /** Claims of a list_access_keys job whose rows come in these chunks; it may run for an hour. */

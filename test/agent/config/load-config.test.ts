@@ -29,6 +29,8 @@ describe('a configuration that is valid', () => {
           endpoints: {},
           limits: { callsPerSecond: 5, maxCallsPerSecond: 20, burst: 10, inFlight: 4 },
           readBackSeconds: 60,
+          deactivateOrphans: false,
+          markCreated: false,
         },
       ],
       log: { level: 'info', format: 'auto' },
@@ -68,6 +70,11 @@ endpoints: { iam: "http://127.0.0.1:5000/{{ partition }}" }`,
         { name: 'where', value: 'eu-west-1', kind: 'text' },
       ],
     });
+  });
+
+  it('makes what is created known again, and orphans inactive, when it says so', async () => {
+    const config = await folder.good(connection('deactivate_orphans: true\nmark_created: true\nread_back_seconds: 0'));
+    expect(config.connections[0]).to.include({ deactivateOrphans: true, markCreated: true, readBackSeconds: 0 });
   });
 
   it('takes each of the four kinds of credentials', async () => {

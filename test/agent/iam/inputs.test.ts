@@ -187,3 +187,17 @@ describe('values of inputs', () => {
     expect(refusal.detail.split('\n')).to.have.length(3);
   });
 });
+
+describe('a required text that may be blank', () => {
+  it('is sent as it is when it is given, and needed all the same', () => {
+    const cleared = prepare('update_role_description', { 'Role Name': 'r', Description: '' });
+    expect(cleared).to.have.property('input').that.deep.equals({ RoleName: 'r', Description: '' });
+    expect(refused(prepare('update_role_description', { 'Role Name': 'r' })).code).to.equal('missing_input');
+    expect(refused(prepare('update_role_description', { 'Role Name': 'r', Description: null })).code).to.equal(
+      'missing_input',
+    );
+    expect(refused(prepare('update_role_description', { 'Role Name': '', Description: 'x' })).code).to.equal(
+      'missing_input',
+    );
+  });
+});

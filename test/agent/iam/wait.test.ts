@@ -21,6 +21,7 @@ async function play(
   inputs: Readonly<Record<string, Json>>,
   answers: readonly Answer[],
   drain = new AbortController().signal,
+  onPause: () => void = () => undefined,
 ): Promise<Played> {
   const asked: CallRequest[] = [];
   const caller: IamCaller = {
@@ -32,6 +33,11 @@ async function play(
     },
   };
   const clock = new SimulatedClock();
+  const sleep = clock.sleep.bind(clock);
+  clock.sleep = async (ms, by) => {
+    onPause();
+    await sleep(ms, by);
+  };
   const { signal } = new AbortController();
   const running = Array.fromAsync(
     runAction(prepared(action, inputs), { caller, clock, connection, sessionName: 'j', drain, signal }),
@@ -112,6 +118,28 @@ describe('waiting for AWS', () => {
     drain.abort();
     const played = await play('generate_credential_report', { WaitSeconds: 60 }, [report('STARTED')], drain.signal);
     expect(played.pages[0]?.failure).to.deep.equal({ code: 'cancelled', outcomeUnknown: false });
+  });
+
+  it('makes no further read when the process drains while it pauses', async () => {
+    const drain = new AbortController();
+    const answers = [report('STARTED'), report('COMPLETE')];
+    const played = await play('generate_credential_report', { WaitSeconds: 60 }, answers, drain.signal, () =>
+      drain.abort(),
+    );
+    expect(played.asked).to.have.length(1);
+    expect(played.pages[0]?.failure).to.deep.equal({ code: 'cancelled', outcomeUnknown: false });
+  });
+
+  it('has nothing to wait for when AWS names no job', async () => {
+    for (const id of ['', '<JobId/>']) {
+      const nameless = xmlAnswer('GenerateServiceLastAccessedDetails', id);
+      const played = await play('generate_service_last_accessed_details', { Arn: arn, WaitSeconds: 60 }, [nameless]);
+      expect(played.asked).to.have.length(1);
+      expect(envelopeOf(played)).to.include({ has_error: true, error_code: 'aws_malformed' });
+      expect(envelopeOf(played)['error']).to.contain('without a JobId');
+      const plain = await play('generate_service_last_accessed_details', { Arn: arn }, [nameless]);
+      expect(envelopeOf(plain)).to.include({ has_error: false });
+    }
   });
 
   it('names what was started when it cannot be read', async () => {

@@ -66,6 +66,7 @@ async function run(script: (request: CallRequest, earlier: number) => CallAnswer
   const outcome = await runRow(plan, pending, {
     job: null,
     sessionName: 'session',
+    markName: 'job-1',
     caller,
     clock: systemClock(),
     turns: new Turns(),
