@@ -31,6 +31,7 @@ const keyName = matching(/^[A-Za-z0-9_-]{43}$/);
 const version = matching(/^\d{1,5}\.\d{1,5}\.\d{1,5}(-[a-z0-9.]{1,16})?$/);
 const outcome = oneOf('completed', 'succeeded', 'failed', 'refused', 'cancelled', 'expired', 'stopped', 'unknown');
 const task = oneOf('journal_retention');
+const runCounts = { rows: count, succeeded: count, failed: count, refused: count, cancelled: count, unknown: count };
 
 const levels = ['error', 'warn', 'info', 'debug'] as const;
 export type EventLevel = (typeof levels)[number];
@@ -41,7 +42,8 @@ const row = <const F extends Fields>(level: EventLevel, fields: F) => ({ level, 
 
 // Which row of a job, on which connection: what nearly every line of a job carries.
 const ofJob = { job: uuid, connection: label, action: snakeName };
-const ofRow = { ...ofJob, row: count };
+const ofRow = { ...ofJob, run: uuid, row: count };
+const ofRun = { run: uuid, connection: label, action: snakeName };
 const ofCall = { ...ofRow, operation: awsName, attempt: count, durationMs: quantity };
 
 export const events = {
@@ -75,6 +77,19 @@ export const events = {
   'row.ended': row('debug', { ...ofRow, outcome, code, items: count, durationMs: quantity }),
   'row.unknown': row('warn', { ...ofRow, code, operation: awsName, readBack: oneOf('found', 'absent', 'unclear') }),
   'call.retried': row('info', { ...ofCall, code, awsCode: awsName, requestId: uuid, delayMs: quantity }),
+  'run.started': row('info', { ...ofRun, dryRun: flag, repeated: uuid }),
+  'run.refused': row('warn', { ...ofRun, code }),
+  'run.ended': row('info', {
+    ...ofRun,
+    end: oneOf('completed', 'stopped', 'cancelled', 'lost', 'drained'),
+    ...runCounts,
+    durationMs: quantity,
+  }),
+  'run.interrupted': row('warn', { ...ofRun, underWay: count }),
+  'run.read_back': row('warn', { ...ofRun, ...runCounts }),
+  'local.listening': row('info', {}),
+  'local.unavailable': row('error', { reason: systemCode }),
+  'local.refused': row('warn', { code }),
   'credentials.failed': row('error', { connection: label, code }),
   'spool.full': row('error', { job: uuid, bytes: count, quotaBytes: count }),
   'results.acknowledged': row('debug', { job: uuid, sequence: count }),

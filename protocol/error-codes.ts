@@ -95,6 +95,17 @@ export const errorCodes = {
   configuration_invalid: row('The configuration file is not valid.', 'host_operator'),
   state_locked: row('Another process holds the state directory.', 'host_operator'),
   state_damaged: row('The state directory cannot be read: damaged, or the wrong key.', 'host_operator'),
+  agent_not_running: row('No running agent answers on the local socket of the state directory.', 'host_operator'),
+  agent_draining: row('The agent is stopping and takes nothing new.', 'host_operator', true),
+  local_version: row('The running agent and the command speak different versions of the local socket.', 'host_operator'),
+  run_interrupted: row(
+    'An earlier run of the same command was cut off after it had begun to change something.',
+    'host_operator',
+  ),
+  journal_required: row(
+    'A change leaves only after its intent is in the journal, and the state directory cannot be used.',
+    'host_operator',
+  ),
   secret_file_exposed: row('A secret file can be read by others.', 'host_operator'),
   // Control plane API
   unauthorized: row('No valid API token was sent.', 'job_author'),

@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { refuse, type Refusal } from '../../protocol/error-codes.ts';
 import { blobOf, integerOf } from './journal-columns.ts';
 import { isDamage } from './journal-error.ts';
+import { runTables } from './journal-runs.ts';
 import { Sealer, type Place } from './journal-seal.ts';
 
 /** What the key must open before anything else is believed. */
@@ -53,6 +54,8 @@ const steps: readonly ((database: DatabaseSync, key: Uint8Array) => void)[] = [
       .prepare('INSERT INTO meta (id, salt, key_check, counter, chain) VALUES (1, ?, ?, 0, ?)')
       .run(salt, new Sealer(key, salt).seal(checkPlace, checkText), randomBytes(32));
   },
+  // Local runs.
+  (database) => database.exec(runTables),
 ];
 
 /** Brings the tables to this program's version, all or nothing. Null when they are. */

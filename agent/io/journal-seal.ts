@@ -8,9 +8,10 @@ const nonceBytes = 12;
 const tagBytes = 16;
 const cachedKeys = 1_000;
 
-/** Where a value stands. `owner` is the job's id, or the name of a fact; `counter` the transaction that wrote it. */
+/** Where a value stands. `owner` is the job's or local run's id, or the name of a fact; `counter` the transaction that wrote it. */
 export interface Place {
-  readonly table: 'job' | 'origin' | 'row' | 'progress' | 'entry' | 'fact' | 'check';
+  readonly table:
+    'job' | 'origin' | 'row' | 'progress' | 'entry' | 'fact' | 'check' | 'run' | 'run_intent' | 'run_entry';
   readonly owner: string;
   readonly number: number;
   readonly counter: number;

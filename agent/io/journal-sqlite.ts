@@ -7,12 +7,14 @@ import { isRefusal } from '../../protocol/error-codes.ts';
 import type { Hashing } from '../../protocol/hashing.ts';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import type { Change, Journal, JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
+import type { EntryBounds, RunChange, RunId, RunIntent, RunLog, StoredRun } from '../local/run-log.ts';
 import { integerOf } from './journal-columns.ts';
 import { isDamage, JournalError } from './journal-error.ts';
 import { closeFile, openFailure, openFile } from './journal-file.ts';
 import { GroupCommit } from './journal-group.ts';
 import { JournalReader } from './journal-read.ts';
 import { jobWrites, writesOf, type Write } from './journal-records.ts';
+import { RunReader } from './journal-runs.ts';
 import { findDamage, type JournalRecovery } from './journal-recovery.ts';
 import { migrate, readMeta } from './journal-schema.ts';
 import { JournalWriter } from './journal-write.ts';
@@ -28,7 +30,7 @@ export interface JournalOptions {
 
 export interface OpenedJournal {
   readonly kind: 'opened';
-  readonly journal: Journal;
+  readonly journal: Journal & RunLog;
   readonly recovery: JournalRecovery;
 }
 
@@ -60,9 +62,12 @@ async function recover(database: DatabaseSync, options: JournalOptions): Promise
   const { hashing, now, directory } = options;
   const reader = new JournalReader(database, meta.sealer);
   const writer = new JournalWriter(database, meta);
-  const journal = new SqliteJournal(database, directory, reader, writer);
+  const runs = new RunReader(database, meta.sealer);
+  const journal = new SqliteJournal(database, directory, { reader, runs, writer });
   const found = await findDamage({ database, reader, hashing, counter: meta.counter, now });
   if (found.length > 0) await journal.write(found.flatMap(({ record }) => jobWrites('job_replaced', record)));
+  const damagedRuns = runs.damaged(meta.counter, now());
+  if (damagedRuns.length > 0) await journal.commitRuns(damagedRuns.map((run) => ({ kind: 'run', run })));
   return {
     kind: 'opened',
     journal,
@@ -80,17 +85,23 @@ function count(database: DatabaseSync, from: string): number {
   return integerOf(database.prepare(`SELECT count(*) AS count ${from}`).get(), 'count');
 }
 
-class SqliteJournal implements Journal {
+class SqliteJournal implements Journal, RunLog {
   readonly #database: DatabaseSync;
   readonly #directory: string;
   readonly #reader: JournalReader;
+  readonly #runs: RunReader;
   readonly #writer: JournalWriter;
   readonly #group: GroupCommit;
 
-  constructor(database: DatabaseSync, directory: string, reader: JournalReader, writer: JournalWriter) {
+  constructor(
+    database: DatabaseSync,
+    directory: string,
+    { reader, runs, writer }: { reader: JournalReader; runs: RunReader; writer: JournalWriter },
+  ) {
     this.#database = database;
     this.#directory = directory;
     this.#reader = reader;
+    this.#runs = runs;
     this.#writer = writer;
     this.#group = new GroupCommit((work) => writer.transaction(work));
   }
@@ -150,13 +161,52 @@ class SqliteJournal implements Journal {
     return this.#group.add((transaction) => transaction.purge(nowMs));
   }
 
+  async commitRuns(changes: readonly RunChange[]): Promise<void> {
+    await this.#group.add((transaction) => {
+      for (const change of changes) transaction.applyRun(change);
+    });
+  }
+
+  async run(id: RunId): Promise<StoredRun | null> {
+    return this.#runReader().run(id);
+  }
+
+  async openRuns(): Promise<readonly StoredRun[]> {
+    return this.#runReader().openRuns();
+  }
+
+  async recentRuns(count: number): Promise<readonly StoredRun[]> {
+    return this.#runReader().recentRuns(count);
+  }
+
+  async runIntents(id: RunId): Promise<readonly RunIntent[]> {
+    return this.#runReader().runIntents(id);
+  }
+
+  async runEntries(id: RunId, from: number, bounds: EntryBounds): Promise<readonly string[]> {
+    return this.#runReader().runEntries(id, from, bounds);
+  }
+
+  async purgeRuns(nowMs: number): Promise<number> {
+    return this.#group.add((transaction) => transaction.purgeRuns(nowMs));
+  }
+
   async close(): Promise<void> {
     this.#group.close();
     closeFile(this.#database, this.#directory);
   }
 
   #read(): JournalReader {
-    if (!this.#database.isOpen) throw new JournalError('closed', 'the journal was closed');
+    this.#checkOpen();
     return this.#reader;
+  }
+
+  #runReader(): RunReader {
+    this.#checkOpen();
+    return this.#runs;
+  }
+
+  #checkOpen(): void {
+    if (!this.#database.isOpen) throw new JournalError('closed', 'the journal was closed');
   }
 }

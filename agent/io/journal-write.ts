@@ -4,13 +4,17 @@ import { createHash, type Hash } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { integerOf } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
+import type { RunChange } from '../local/run-log.ts';
 import type { Write } from './journal-records.ts';
+import { type RunTransaction, RunWriter } from './journal-runs.ts';
 import type { Meta } from './journal-schema.ts';
 import type { Place, Sealer } from './journal-seal.ts';
 
 export interface Transaction {
   apply(write: Write): void;
+  applyRun(change: RunChange): void;
   purge(nowMs: number): { readonly jobs: number; readonly entries: number };
+  purgeRuns(nowMs: number): number;
 }
 
 const jobKey = '(SELECT key FROM jobs WHERE id = ?)';
@@ -58,6 +62,7 @@ export class JournalWriter {
   readonly #database: DatabaseSync;
   readonly #sealer: Sealer;
   readonly #sql: Prepared;
+  readonly #runs: RunWriter;
   #counter: number;
   #chain: Uint8Array;
   #spoolBytes: number;
@@ -68,6 +73,7 @@ export class JournalWriter {
     this.#counter = meta.counter;
     this.#chain = meta.chain;
     this.#sql = prepareAll(database);
+    this.#runs = new RunWriter(database);
     this.#spoolBytes = integerOf(this.#sql.unackedBytes.get(), 'bytes');
   }
 
@@ -77,7 +83,12 @@ export class JournalWriter {
 
   /** Runs `work` and makes it durable before it returns. @throws whatever failed, with nothing of it stored. */
   transaction(work: (transaction: Transaction) => void): void {
-    const open = new OpenTransaction(this.#sql, this.#sealer, this.#counter + 1, this.#chain);
+    const open = new OpenTransaction(
+      { sql: this.#sql, runs: this.#runs },
+      this.#sealer,
+      this.#counter + 1,
+      this.#chain,
+    );
     this.#sql.begin.run();
     try {
       work(open);
@@ -108,11 +119,13 @@ class OpenTransaction implements Transaction {
   spoolChange = 0;
   recount = false;
   readonly #sql: Prepared;
+  readonly #runs: RunWriter;
   readonly #sealer: Sealer;
   readonly #hash: Hash;
 
-  constructor(sql: Prepared, sealer: Sealer, counter: number, chain: Uint8Array) {
+  constructor({ sql, runs }: { sql: Prepared; runs: RunWriter }, sealer: Sealer, counter: number, chain: Uint8Array) {
     this.#sql = sql;
+    this.#runs = runs;
     this.#sealer = sealer;
     this.counter = counter;
     this.#hash = createHash('sha256').update(chain).update(String(counter));
@@ -185,6 +198,22 @@ class OpenTransaction implements Transaction {
       sql.forgetJob.run(key);
     }
     return { jobs: forgotten.length, entries };
+  }
+
+  applyRun(change: RunChange): void {
+    this.#runs.apply(change, this.#forRuns());
+  }
+
+  purgeRuns(nowMs: number): number {
+    return this.#runs.purge(nowMs, this.#forRuns());
+  }
+
+  #forRuns(): RunTransaction {
+    return {
+      counter: this.counter,
+      seal: (table, owner, number, text) => this.#seal(table, owner, number, text),
+      note: (what, owner, number) => this.#note(what, owner, number),
+    };
   }
 
   #job(write: Extract<Write, { readonly phase: string }>): void {

@@ -47,7 +47,8 @@ export const maxOpenJobs = 100;
 export class Jobs {
   readonly #open = new Map<JobId, JobRecord>();
   readonly #running = new Map<JobId, Promise<void>>();
-  readonly #turns = new Turns();
+  /** Shared with local runs: changes of one user go one after the other, whoever asks for them. */
+  readonly turns = new Turns();
   readonly #ports: JobsPorts;
   /** Whoever sends: told when a job has something new and durable. */
   onDurable: (record: JobRecord) => void = () => undefined;
@@ -231,7 +232,7 @@ export class Jobs {
         told = full;
         return full;
       };
-      await runJob(record, { ...this.#ports, turns: this.#turns, nowMs: () => time.nowMs(), spoolFull });
+      await runJob(record, { ...this.#ports, turns: this.turns, nowMs: () => time.nowMs(), spoolFull });
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;
     await record.finish(sign);

@@ -4,7 +4,7 @@
 //                  │          │                              │            │             │
 //                  └──────────┴── job.rejected, coded        └────────────┴─────────────┴── an error envelope; the other rows go on
 //
-// frame-in.ts takes a job as far as the journal, run-job.ts queues its rows; `iam-agent exec` comes in at allow. Below: what happens to one row.
+// frame-in.ts takes a job as far as the journal, run-job.ts queues its rows; `iam-agent exec` comes in at allow (local/local-run.ts). Below: what happens to one row.
 import { type ErrorCode, type Refusal, isRefusal } from '../../protocol/error-codes.ts';
 import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import type { EventSink } from '../events.ts';
@@ -21,14 +21,15 @@ import { renderRow } from './render.ts';
 import type { Turns } from './turns.ts';
 
 /** Step "spool": where a row's results go. Each promise resolves when what it took is as safe as it gets: on disk, or printed. */
-interface RowSink {
+export interface RowSink {
   progress(row: number, lines: readonly string[], progress: RowProgress): Promise<void>;
   end(row: number, end: { lines: readonly string[]; items: number; outcome: RowOutcome }): Promise<void>;
 }
 
 export interface RowPorts {
-  /** Names the work in events; null for `exec`. */
+  /** Names the work in events: a job, or a local run. */
   readonly job: string | null;
+  readonly run?: string;
   readonly sessionName: string;
   /** Names the work in what it makes, if the connection marks that; together with the row it is used once. */
   readonly markName: string;
@@ -122,10 +123,10 @@ function report(
   ports: RowPorts,
   end: { outcome: RowOutcome; items: number; code: ErrorCode | undefined; startedMs: number },
 ): void {
-  if (end.outcome === 'unknown')
-    ports.events('row.unknown', { job: ports.job ?? undefined, row: pending.row, code: end.code });
+  const of = { job: ports.job ?? undefined, run: ports.run };
+  if (end.outcome === 'unknown') ports.events('row.unknown', { ...of, row: pending.row, code: end.code });
   ports.events('row.ended', {
-    job: ports.job ?? undefined,
+    ...of,
     connection: plan.connection.label,
     action: plan.action.name,
     row: pending.row,
