@@ -6,6 +6,7 @@ import type { EventSink } from './events.ts';
 import type { Clock } from './job/clock.ts';
 import { Session } from './job/frame-in.ts';
 import type { Jobs } from './job/jobs.ts';
+import type { LocalRuns } from './local/local-runs.ts';
 import type { Journal } from './job/journal.ts';
 import type { TrustStore } from './job/trust-store.ts';
 import type { TrustedTime } from './job/trusted-time.ts';
@@ -27,6 +28,10 @@ export interface AgentParts {
   readonly journal: Journal;
   readonly trust: TrustStore;
   readonly jobs: Jobs;
+  /** What `iam-agent exec` asks for. */
+  readonly runs: LocalRuns;
+  /** Opens the local socket; the release that closes it is there already. */
+  readonly serveLocal: () => Promise<void>;
   readonly transport: Transport;
   /** Raises the session counter on disk and signs a token for it. */
   readonly nextToken: () => Promise<{ token: string; counter: number }>;
@@ -57,9 +62,11 @@ export class Agent {
   }
 
   async start(): Promise<void> {
-    const { jobs, clock, transport, events, nextToken, fault, config } = this.#parts;
+    const { jobs, runs, serveLocal, clock, transport, events, nextToken, fault, config } = this.#parts;
     const bounds = { ...defaultBackoff, maxWindowMs: config.controlPlane.reconnectMs };
     await jobs.recover();
+    await runs.recover();
+    await serveLocal();
     jobs.onDurable = (record) => this.#session?.advanced(record);
     const openSession = (socket: LinkSocket, counter: number, control: LinkControl) =>
       this.#openSession(socket, counter, control);
@@ -75,7 +82,7 @@ export class Agent {
 
   /** Takes no new job, starts no row, lets calls under way end for at most `config.drainMs`. */
   async drain(): Promise<void> {
-    const { drain, abort, jobs, clock, config, events } = this.#parts;
+    const { drain, abort, jobs, runs, clock, config, events } = this.#parts;
     events('agent.draining', { jobs: jobs.open.length });
     this.#session?.drain();
     drain.abort();
@@ -84,7 +91,7 @@ export class Agent {
       () => abort.abort(),
       () => undefined,
     );
-    await Promise.race([jobs.idle(), deadline]);
+    await Promise.race([Promise.all([jobs.idle(), runs.idle()]), deadline]);
     late.abort();
     await deadline;
   }

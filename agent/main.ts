@@ -10,6 +10,8 @@ import { execCommand } from './cli/exec.ts';
 import { pairCommand } from './cli/pair.ts';
 import { renderCommand } from './cli/render.ts';
 import { runCommand } from './cli/run.ts';
+import { runsCommand } from './cli/runs.ts';
+import { statusCommand } from './cli/status.ts';
 import { versionCommand } from './cli/version.ts';
 import type { ActionGuide } from './iam/action-guide.ts';
 import { configOf, configOption } from './cli/with-config.ts';
@@ -35,7 +37,9 @@ const program = new Command('iam-agent')
   .description('Runs signed AWS IAM jobs on this host, with its own credentials and within its own policy.')
   .addCommand(pairCommand(terminal))
   .addCommand(runCommand(terminal, version))
+  .addCommand(statusCommand(terminal, version))
   .addCommand(execCommand(terminal, version))
+  .addCommand(runsCommand(terminal, version))
   .addCommand(configOption(render))
   .addCommand(actionsCommand(terminal, loadGuides))
   .addCommand(versionCommand(terminal, { program: version, node: process.versions.node }));

@@ -1,40 +1,39 @@
-// `iam-agent exec`: runs an action here and now, without a control plane, through the same steps as a job from "allow" on.
-import { randomUUID } from 'node:crypto';
+// `iam-agent exec`: runs an action here and now, without a control plane, through the same steps as a job from "allow" on. A running agent is
+// asked over its local socket, so that there is one policy, one limiter, one set of turns and one journal; else this process takes the state
+// directory itself.
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { isRefusal } from '../../protocol/error-codes.ts';
+import { type Refusal, isRefusal } from '../../protocol/error-codes.ts';
 import type { JobOptions } from '../../protocol/job-claims.ts';
-import { rowEndLine } from '../../protocol/result-envelope.ts';
-import {
-  type EnvelopeFormat,
-  envelopeFormats,
-  envelopeWriter,
-  type EnvelopeWriter,
-} from '../../terminal/write-envelopes.ts';
+import { type EnvelopeFormat, envelopeFormats } from '../../terminal/write-envelopes.ts';
 import { type ExitCode, exitCodeHelp } from '../../terminal/exit-codes.ts';
-import { type Failure, isFailure, refusalFailure } from '../../terminal/fail.ts';
+import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
 import { parseSets } from '../../terminal/parse-set.ts';
 import { action } from '../../terminal/program.ts';
-import { progressReporter } from '../../terminal/progress.ts';
-import { readRows } from '../../terminal/read-rows.ts';
-import { summaryLine } from '../../terminal/summary.ts';
-import { colourWanted, exitOfStop, type Terminal } from '../../terminal/terminal.ts';
-import { awsCaller } from '../compose.ts';
-import { systemClock } from '../io/clock-system.ts';
-import { allowJob } from '../job/allow-job.ts';
-import { type RowPorts, runRow } from '../job/pipeline.ts';
-import type { Plan } from '../job/plan.ts';
-import { Turns } from '../job/turns.ts';
+import { exitOfStop, type Terminal } from '../../terminal/terminal.ts';
+import type { AgentConfig } from '../config/load-config.ts';
+import { nodeHashing } from '../io/hashing-node.ts';
+import { askExec, type Said } from '../io/local-client.ts';
+import { configDigest } from '../local/local-runs.ts';
+import { type RunId, runIdSchema } from '../local/run-log.ts';
+import type { RunEnded, RunHead } from '../local/wire.ts';
+import { ExecOutput, type ExecShow } from './exec-output.ts';
+import { localClient, localFailure } from './local.ts';
 import { configOf, configOption } from './with-config.ts';
 
-interface ExecOptions {
+interface ExecOptions extends ExecShow {
   readonly connection: string;
   readonly set: readonly string[];
-  readonly rows?: string;
-  readonly format: EnvelopeFormat;
   readonly dryRun?: boolean;
   readonly concurrency?: number;
   readonly onError?: 'continue' | 'stop';
+  readonly again?: RunId;
+  readonly journal: boolean;
 }
+
+/** An agent that starts or stops holds the state directory and does not answer yet, or any more. */
+const lockedForMs = 5_000;
+const lookAgainMs = 200;
 
 export function execCommand(terminal: Terminal, version: string): Command {
   const command = new Command('exec')
@@ -48,11 +47,32 @@ export function execCommand(terminal: Terminal, version: string): Command {
       [],
     )
     .option('--rows <file>', "rows as CSV, JSON Lines or a JSON array; '-' is standard input (default: one empty row)")
-    .addOption(new Option('--format <format>', 'how results are printed').choices(envelopeFormats).default('jsonl'))
+    .addOption(
+      new Option('--format <format>', 'how results are printed')
+        .choices(envelopeFormats)
+        .default('jsonl' satisfies EnvelopeFormat),
+    )
+    .option('--ordered', 'print results in the order of the rows, not as they come')
     .option('--dry-run', 'check and render everything, call nothing')
     .option('--concurrency <n>', "rows at once, at most the connection's own limit", positive)
     .addOption(new Option('--on-error <what>', 'what a failed row means for the others').choices(['continue', 'stop']))
-    .addHelpText('after', exitCodeHelp(['ok', 'row_failed', 'usage', 'bad_data', 'configuration']));
+    .option('--again <run>', 'repeat a run that was cut off, after a look at what it did (`iam-agent runs`)', runId)
+    .option('--no-journal', 'change things even when no journal can be kept: after a crash nothing is read back')
+    .addHelpText(
+      'after',
+      exitCodeHelp([
+        'ok',
+        'row_failed',
+        'usage',
+        'bad_data',
+        'unavailable',
+        'io',
+        'temporary',
+        'permission',
+        'configuration',
+        'interrupted',
+      ]),
+    );
   return configOption(command).action(
     action(terminal, (name: string, options: ExecOptions) => exec(command, terminal, version, { name, options })),
   );
@@ -64,94 +84,99 @@ async function exec(
   version: string,
   { name, options }: { name: string; options: ExecOptions },
 ): Promise<ExitCode | Failure> {
-  const config = await configOf(command, terminal);
-  if (isFailure(config)) return config;
+  const whole = await configOf(command, terminal);
+  // A running agent needs nothing of the file but where it is: its connections may not be for this user to read.
+  const config = isFailure(whole) ? await configOf(command, terminal, { connections: false }) : whole;
+  if (isFailure(config)) return isFailure(whole) ? whole : config;
   for (const { text } of config.warnings) terminal.stderr.write(`warning: ${text}\n`);
   const inputs = await parseSets(options.set);
   if (isFailure(inputs)) return inputs;
-  const connections = new Map(config.connections.map((connection) => [connection.label, connection]));
-  const request = { action: name, connection: options.connection, inputs, options: jobOptions(options) };
-  const plan = allowJob(request, connections);
-  if (isRefusal(plan)) return refusalFailure(plan, plan.code === 'action_not_allowed' ? 'permission' : 'bad_data');
-  const clock = systemClock();
-  const caller = awsCaller([plan.connection], { version, clock, events: () => undefined });
-  const writer = envelopeWriter({
-    format: options.format,
-    out: terminal.stdout,
-    colour: colourWanted(terminal.stdout, terminal.env),
-  });
+  const connection = config.connections.find(({ label }) => label === options.connection);
+  const head: RunHead = {
+    action: name,
+    connection: options.connection,
+    inputs,
+    options: jobOptions(options),
+    config: connection === undefined ? null : configDigest({ connection }, nodeHashing),
+    again: options.again ?? null,
+  };
+  const asking = { terminal, version, head, options, config, whole };
+  const untilMs = performance.now() + lockedForMs;
+  for (;;) {
+    const ended = await ask(asking);
+    const locked = isFailure(ended) && ended.code === 'state_locked';
+    if (!locked || terminal.signal.aborted || performance.now() > untilMs) return ended;
+    await delay(lookAgainMs);
+  }
+}
+
+interface Asking {
+  readonly terminal: Terminal;
+  readonly version: string;
+  readonly head: RunHead;
+  readonly options: ExecOptions;
+  readonly config: AgentConfig;
+  /** The configuration with its connections, or what is wrong with it. */
+  readonly whole: AgentConfig | Failure;
+}
+
+async function ask({ terminal, version, head, options, config, whole }: Asking): Promise<ExitCode | Failure> {
+  const output = new ExecOutput(terminal, options);
   try {
-    const ports = {
-      job: null,
-      sessionName: plan.connection.roleSessionName ?? `iam-agent-exec-${clock.now()}`,
-      markName: `exec-${randomUUID()}`,
-      caller,
-      clock,
-      turns: new Turns(),
-      events: () => undefined,
-      stop: () => null,
-      room: () => Promise.resolve(),
-      drain: terminal.signal,
-      signal: terminal.signal,
+    const started = (run: RunId, configDiffers: boolean): void => {
+      output.started(run);
+      if (configDiffers) terminal.stderr.write(differs(head, config));
     };
-    return await runRows(plan, options, terminal, writer, ports);
+    const work = { head, rows: output.rows(), deliver: output.deliver, started, signal: terminal.signal };
+    const asked = await askExec(localClient(config, version, terminal), work);
+    if (!isRefusal(asked) || (asked.code !== 'agent_not_running' && asked.code !== 'state_damaged'))
+      return await ending(asked, output, terminal);
+    if (isFailure(whole)) return whole;
+    // Loaded only here: the way to AWS takes longer to load than a running agent to answer.
+    const { execHere } = await import('./exec-here.ts');
+    const here = { config: whole, version, terminal, journal: options.journal };
+    const done = await execHere(here, { head, rows: output.rows(), deliver: output.deliver, started: output.started });
+    return isFailure(done) && !output.hasStarted ? done : await ending(done, output, terminal);
   } finally {
-    caller.close();
+    output.close();
   }
 }
 
-async function runRows(
-  plan: Plan,
-  options: ExecOptions,
+async function ending(
+  asked: RunEnded | Refusal | Said | Failure | null,
+  output: ExecOutput,
   terminal: Terminal,
-  writer: EnvelopeWriter,
-  ports: Omit<RowPorts, 'sink'>,
 ): Promise<ExitCode | Failure> {
-  const startedMs = ports.clock.monotonicMs();
-  const progress = progressReporter({ out: terminal.stderr, nowMs: () => ports.clock.monotonicMs() });
-  const sink = printingSink(writer);
-  const underWay = new Set<Promise<void>>();
-  const limit = Math.min(options.concurrency ?? plan.connection.limits.inFlight, plan.connection.limits.inFlight);
-  let bad: Failure | null = null;
-  let row = 0;
-  for await (const line of rowsOf(options, terminal)) {
-    if (isFailure(line)) {
-      bad = line;
-      break;
-    }
-    if (terminal.signal.aborted || (options.onError === 'stop' && writer.tally.notSucceeded > 0)) break;
-    const work = runRow(plan, { row, line, progress: null }, { ...ports, sink }).then(() => {
-      underWay.delete(work);
-      const { ended, notSucceeded } = writer.tally;
-      progress.update({ total: null, ended, failed: notSucceeded, waitingReason: null });
-    });
-    underWay.add(work);
-    row += 1;
-    if (underWay.size >= limit) await Promise.race(underWay);
-  }
-  await Promise.all(underWay);
-  for (const remark of await writer.end()) terminal.stderr.write(`${remark}\n`);
-  progress.hide();
-  terminal.stderr.write(summaryLine(writer.tally, ports.clock.monotonicMs() - startedMs));
+  if (asked !== null && 'kind' in asked && asked.kind !== 'failure') return localFailure(asked);
+  const { run } = output;
+  if (asked === null && run === null) return failure('unavailable', 'agent_not_running', 'the agent went away');
+  const bad = await output.end();
+  if (asked !== null && 'kind' in asked) return asked;
   if (bad !== null) return bad;
+  if (asked === null)
+    return failure(
+      'unavailable',
+      'agent_not_running',
+      'the agent went away in the middle',
+      `when it runs again: iam-agent runs ${run} (changes are read back at its start)`,
+    );
   if (terminal.signal.aborted) return exitOfStop(terminal.signal);
-  return writer.tally.notSucceeded > 0 ? 'row_failed' : 'ok';
+  if (asked.end === 'drained')
+    return failure(
+      'temporary',
+      'agent_draining',
+      `the agent is stopping: ${output.ended} ${output.ended === 1 ? 'row has' : 'rows have'} ended, no other was run`,
+      `iam-agent runs ${run} shows what was done`,
+    );
+  return output.notSucceeded > 0 ? 'row_failed' : 'ok';
 }
 
-async function* rowsOf(options: ExecOptions, terminal: Terminal): AsyncGenerator<string | Failure> {
-  if (options.rows === undefined) yield '{}';
-  else yield* readRows(options.rows, { stdin: terminal.stdin });
-}
-
-/** Printed at once: without a control plane the terminal is the only place where results go. */
-function printingSink(writer: EnvelopeWriter): RowPorts['sink'] {
-  const print = async (lines: readonly string[]): Promise<void> => {
-    for (const line of lines) await writer.write(line);
-  };
-  return {
-    progress: (_row, lines) => print(lines),
-    end: (row, { lines, items, outcome }) => print([...lines, rowEndLine(row, items, outcome)]),
-  };
+function differs({ connection, config: digest }: RunHead, { file }: AgentConfig): string {
+  const found =
+    digest === null
+      ? `connection "${connection}" could not be read from ${file}`
+      : `the running agent has connection "${connection}" otherwise than ${file}`;
+  return `warning: ${found}; what the agent was started with applies\n`;
 }
 
 function jobOptions({ dryRun, concurrency, onError }: ExecOptions): JobOptions {
@@ -171,4 +196,10 @@ function positive(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1 || value > 64)
     throw new InvalidArgumentError('expected a number from 1 to 64');
   return value;
+}
+
+function runId(text: string): RunId {
+  const id = runIdSchema.safeParse(text);
+  if (!id.success) throw new InvalidArgumentError('expected the id of a run, as `iam-agent runs` shows it');
+  return id.data;
 }

@@ -71,8 +71,8 @@ function prepareAll<const Table extends Readonly<Record<string, string>>>(
 /** What the open transaction lends: it seals, counts and chains. */
 export interface RunTransaction {
   readonly counter: number;
-  seal(table: Place['table'], owner: string, number: number, text: string): Uint8Array;
-  note(what: string, owner: string, number: number): void;
+  readonly seal: (table: Place['table'], owner: string, number: number, text: string) => Uint8Array;
+  readonly note: (what: string, owner: string, number: number) => void;
 }
 
 export class RunWriter {

@@ -212,6 +212,11 @@ export class Jobs {
     }
   }
 
+  /** False before the control plane said what it holds of the job, and after its last row. */
+  isRunning(id: JobId): boolean {
+    return this.#running.has(id);
+  }
+
   /** Resolves when no row is under way any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#running.values());

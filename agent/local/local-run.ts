@@ -75,8 +75,9 @@ export class LocalRun {
     if (signal.aborted) onSignal();
     try {
       const all = await this.#rows();
-      // Cut off when it no longer mattered: every row that was given has ended.
-      const end = all && this.#left === 0 ? 'completed' : (this.#why ?? 'completed');
+      // `inTime`: whatever stopped it came when every row that was given had ended.
+      const inTime = all && this.#left === 0 && this.#why !== 'lost';
+      const end = inTime ? 'completed' : (this.#why ?? 'completed');
       // A process that stops now finds the run at its next start.
       if (!(now.aborted && this.#stored.changes && this.#left > 0)) await this.#keep([], { end, endedAt: clock.now() });
       return this.#stored;
@@ -88,7 +89,8 @@ export class LocalRun {
   }
 
   #stop(why: Stopping): void {
-    this.#why ??= why;
+    // Whoever went away has not seen the end, whatever else stopped the rows.
+    if (this.#why === null || why === 'lost') this.#why = why;
     this.#noMore.abort();
     if (why !== 'stopped') this.#halt.abort();
     if (why === 'cancelled' || why === 'lost') this.#cut.abort();

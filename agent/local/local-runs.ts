@@ -91,7 +91,7 @@ export class LocalRuns {
     const plan = allowJob({ action, connection, inputs, options }, connections);
     if (isRefusal(plan)) return plan;
     const changes = plan.action.repeat !== 'safe' && options.dry_run !== true;
-    const invocation = hashing.sha256(JSON.stringify([action, connection, Object.entries(inputs).toSorted()]));
+    const invocation = hashing.sha256(JSON.stringify([action, connection, byName(inputs)]));
     const startedAt = clock.now();
     const run: StoredRun = {
       id: newId(),
@@ -171,6 +171,10 @@ export class LocalRuns {
     this.#work.add(work);
     void work.finally(() => this.#work.delete(work));
   }
+}
+
+function byName(inputs: RunHead['inputs']): readonly (readonly [string, unknown])[] {
+  return Object.entries(inputs).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /** Tells two configurations of one connection apart, without showing either. */
