@@ -68,6 +68,8 @@ async function agentCaller(endpoint: string, folder: string, limited: boolean): 
     endpoints: { iam: endpoint, sts: endpoint },
     limits: { callsPerSecond: rate, maxCallsPerSecond: rate, burst: rate, inFlight },
     readBackSeconds: 60,
+    deactivateOrphans: false,
+    markCreated: false,
   } as const;
   const clock = systemClock();
   const inner = createIamCaller([connection], { clock, userAgent: 'iam-agent/bench', readSecretFile });

@@ -97,7 +97,10 @@ export const errorCodes = {
   state_damaged: row('The state directory cannot be read: damaged, or the wrong key.', 'host_operator'),
   agent_not_running: row('No running agent answers on the local socket of the state directory.', 'host_operator'),
   agent_draining: row('The agent is stopping and takes nothing new.', 'host_operator', true),
-  local_version: row('The running agent and the command speak different versions of the local socket.', 'host_operator'),
+  local_version: row(
+    'The running agent and the command speak different versions of the local socket.',
+    'host_operator',
+  ),
   run_interrupted: row(
     'An earlier run of the same command was cut off after it had begun to change something.',
     'host_operator',

@@ -27,12 +27,9 @@ export interface RowSink {
 }
 
 export interface RowPorts {
-  /** Names the work in events: a job, or a local run. */
-  readonly job: string | null;
-  readonly run?: string;
+  /** Names the work in events, and in what it makes if the connection marks that: an id is used once. */
+  readonly work: { readonly job: string } | { readonly run: string };
   readonly sessionName: string;
-  /** Names the work in what it makes, if the connection marks that; together with the row it is used once. */
-  readonly markName: string;
   readonly caller: IamCaller;
   readonly clock: Clock;
   readonly turns: Turns;
@@ -77,11 +74,13 @@ async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): Async
   const rendered = renderRow(plan, pending.line);
   const allowed = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
   const marked = plan.connection.markCreated && !isRefusal(allowed);
-  const call = marked ? markCall(allowed, `${ports.markName}/${pending.row}`) : allowed;
+  const call = marked ? markCall(allowed, `${workId(ports.work)}/${pending.row}`) : allowed;
   if (isRefusal(call)) yield refused(call);
   else if (plan.options.dry_run === true) yield answered(call, dryRunEnvelope(call));
   else yield* callAws(call, pending.progress, callPorts);
 }
+
+const workId = (work: RowPorts['work']): string => ('job' in work ? work.job : work.run);
 
 function callPortsOf(plan: Plan, pending: PendingRow, ports: RowPorts): CallPorts {
   const { caller, clock, turns, stop, room, drain, signal, sink, sessionName } = ports;
@@ -123,10 +122,9 @@ function report(
   ports: RowPorts,
   end: { outcome: RowOutcome; items: number; code: ErrorCode | undefined; startedMs: number },
 ): void {
-  const of = { job: ports.job ?? undefined, run: ports.run };
-  if (end.outcome === 'unknown') ports.events('row.unknown', { ...of, row: pending.row, code: end.code });
+  if (end.outcome === 'unknown') ports.events('row.unknown', { ...ports.work, row: pending.row, code: end.code });
   ports.events('row.ended', {
-    ...of,
+    ...ports.work,
     connection: plan.connection.label,
     action: plan.action.name,
     row: pending.row,

@@ -9,7 +9,7 @@ import type { EndedRow, JobRecord } from './job-record.ts';
 import type { Journal, PendingRow } from './journal.ts';
 import { type RowPorts, runRow } from './pipeline.ts';
 
-export interface RunJobPorts extends Omit<RowPorts, 'job' | 'sink' | 'stop' | 'room' | 'sessionName' | 'markName'> {
+export interface RunJobPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName'> {
   readonly journal: Journal;
   /** Milliseconds since the epoch, never less than before. */
   readonly nowMs: () => number;
@@ -75,9 +75,8 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
   try {
     await runRow(plan, pending, {
       ...ports,
-      job: record.id,
+      work: { job: record.id },
       sessionName: plan.connection.roleSessionName ?? record.id,
-      markName: record.id,
       stop: () => stopOf(record, ports.nowMs()),
       room: () => roomFor(record, ports),
       sink: {

@@ -18,7 +18,7 @@ export interface RunCaller {
   readonly signal: AbortSignal;
 }
 
-export interface LocalRunPorts extends Omit<RowPorts, 'job' | 'run' | 'sink' | 'stop' | 'room' | 'sessionName'> {
+export interface LocalRunPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName'> {
   readonly log: RunLog;
   /** The journal failed. */
   readonly onFault: (error: unknown) => void;
@@ -145,8 +145,7 @@ export class LocalRun {
   #rowPorts(): RowPorts {
     const { caller, clock, turns, events, signal } = this.#ports;
     return {
-      job: null,
-      run: this.#stored.id,
+      work: { run: this.#stored.id },
       sessionName: this.#plan.connection.roleSessionName ?? `iam-agent-exec-${clock.now()}`,
       caller,
       clock,

@@ -71,8 +71,7 @@ async function readBackRow(
     { row, line: '{}', progress: { items: 0, marker: null, intent } },
     {
       ...ports,
-      job: null,
-      run: run.id,
+      work: { run: run.id },
       sessionName: plan.connection.roleSessionName ?? `iam-agent-exec-${ports.clock.now()}`,
       stop: () => null,
       room: () => Promise.resolve(),

@@ -64,9 +64,8 @@ async function run(script: (request: CallRequest, earlier: number) => CallAnswer
   const pending: PendingRow = { row: 4, line: setting.line ?? '{"user":"alice"}', progress: setting.progress ?? null };
   const signal = new AbortController().signal;
   const outcome = await runRow(plan, pending, {
-    job: null,
+    work: { job: 'job-1' },
     sessionName: 'session',
-    markName: 'job-1',
     caller,
     clock: systemClock(),
     turns: new Turns(),
