@@ -13,7 +13,7 @@ import { systemClock } from './io/clock-system.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
 import { openJournal } from './io/journal-sqlite.ts';
-import { readSecretFile } from './io/keys-file.ts';
+import { readSecretFile, secretFileStamp } from './io/keys-file.ts';
 import { websocketTransport } from './io/link-websocket.ts';
 import { limitedCaller } from './io/queue-p-queue.ts';
 import { schedule } from './io/schedule-node-cron.ts';
@@ -178,6 +178,7 @@ export function awsCaller(
     clock,
     userAgent: `iam-agent/${version}`,
     readSecretFile,
+    secretFileStamp,
     onEvent: (name, { connection }) => {
       if (name === 'credentials_unavailable')
         events('credentials.failed', { connection: String(connection), code: name });

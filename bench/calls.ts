@@ -54,7 +54,7 @@ async function agentCaller(endpoint: string, folder: string, limited: boolean): 
   const { createIamCaller } = await import('../agent/io/call-iam.ts');
   const { limitedCaller } = await import('../agent/io/queue-p-queue.ts');
   const { systemClock } = await import('../agent/io/clock-system.ts');
-  const { readSecretFile } = await import('../agent/io/keys-file.ts');
+  const { readSecretFile, secretFileStamp } = await import('../agent/io/keys-file.ts');
   const { callOnce } = await import('../agent/iam/call-once.ts');
   const rate = 1_000_000;
   const connection = {
@@ -72,7 +72,7 @@ async function agentCaller(endpoint: string, folder: string, limited: boolean): 
     markCreated: false,
   } as const;
   const clock = systemClock();
-  const inner = createIamCaller([connection], { clock, userAgent: 'iam-agent/bench', readSecretFile });
+  const inner = createIamCaller([connection], { clock, userAgent: 'iam-agent/bench', readSecretFile, secretFileStamp });
   const caller = limited ? limitedCaller(inner, { clock }) : inner;
   const request = {
     service: 'iam',

@@ -95,15 +95,21 @@ function decodeShape(shape: Shape, element: XmlElement, name: string): Json {
   }
 }
 
+function onlyChild({ children }: XmlElement, name: string): XmlElement | null {
+  let found: XmlElement | null = null;
+  for (const item of children) {
+    if (item.name !== name) continue;
+    if (found !== null) throw new Malformed('a member twice');
+    found = item;
+  }
+  return found;
+}
+
 function decodeMembers(members: ReadonlyMap<string, Member>, element: XmlElement): JsonObject {
-  const byName = Map.groupBy(element.children, (item) => item.name);
   const result: JsonObject = {};
   for (const [name, member] of members) {
-    const found = byName.get(member.wireName);
-    if (found === undefined) continue;
-    const [only, another] = found;
-    if (only === undefined || another !== undefined) throw new Malformed('a member twice');
-    result[name] = decodeShape(member.shape(), only, name);
+    const found = onlyChild(element, member.wireName);
+    if (found !== null) result[name] = decodeShape(member.shape(), found, name);
   }
   return result;
 }

@@ -50,6 +50,7 @@ class MeasuringBucket implements TokenBucket {
   #acceptedSinceCut = 0;
   #measured: Measured | null = null;
   #turn: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   constructor(limits: BucketLimits, clock: Clock) {
     this.#limits = limits;
@@ -65,6 +66,20 @@ class MeasuringBucket implements TokenBucket {
 
   async take(signal?: AbortSignal): Promise<Permit> {
     signal?.throwIfAborted();
+    // The common case, when nobody is before it and a token is there.
+    if (this.#waiting > 0 || !this.#tryTake()) await this.#wait(signal);
+    return { takenAtMs: this.#clock.monotonicMs() };
+  }
+
+  #tryTake(): boolean {
+    this.#fill();
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  async #wait(signal: AbortSignal | undefined): Promise<void> {
+    this.#waiting += 1;
     const before = this.#turn;
     const { promise: mine, resolve: leave } = Promise.withResolvers<void>();
     this.#turn = before.then(() => mine);
@@ -72,14 +87,12 @@ class MeasuringBucket implements TokenBucket {
       await untilAborted(before, signal);
       for (;;) {
         signal?.throwIfAborted();
-        this.#fill();
-        if (this.#tokens >= 1) break;
+        if (this.#tryTake()) return;
         // A timer's grain makes a shorter wait a busy loop.
         await this.#clock.sleep(Math.max(1, ((1 - this.#tokens) / this.#rate) * 1000), signal);
       }
-      this.#tokens -= 1;
-      return { takenAtMs: this.#clock.monotonicMs() };
     } finally {
+      this.#waiting -= 1;
       leave();
     }
   }

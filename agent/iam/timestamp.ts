@@ -32,12 +32,16 @@ interface Parts {
   readonly zone: string | undefined;
 }
 
-function print(parts: Parts): string | null {
-  const { year, month, day, hour, minute, second } = parts;
+function isReal({ year, month, day, hour, minute, second }: Omit<Parts, 'fraction' | 'zone'>): boolean {
   const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const longest = month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
-  if (year < 1 || month < 1 || month > 12 || day < 1 || day > longest) return null;
-  if (hour > 23 || minute > 59 || second > 59) return null;
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > longest) return false;
+  return hour <= 23 && minute <= 59 && second <= 59;
+}
+
+function print(parts: Parts): string | null {
+  if (!isReal(parts)) return null;
+  const { year, month, day, hour, minute, second } = parts;
   const offset = offsetText(parts.zone);
   if (offset === null) return null;
   const micros = parts.fraction.padEnd(6, '0').slice(0, 6);
@@ -63,8 +67,17 @@ function fromEpoch(text: string): string | null {
   });
 }
 
+/** As AWS sends nearly all of them, and all but printed. */
+function printPlain(text: string): string | null {
+  const part = (from: number, to: number): number => Number(text.slice(from, to));
+  const [year, month, day] = [part(0, 4), part(5, 7), part(8, 10)];
+  const real = isReal({ year, month, day, hour: part(11, 13), minute: part(14, 16), second: part(17, 19) });
+  return real ? `${text.slice(0, 19)}+00:00` : null;
+}
+
 /** Null: no timestamp in a form that AWS sends. Numbers are seconds since 1970, printed in UTC. */
 export function printTimestamp(source: string): string | null {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(source)) return printPlain(source);
   const text = source.trim();
   if (epochPattern.test(text) && !/^\d{8}$/.test(text)) return fromEpoch(text);
   const iso = isoPattern.exec(text);

@@ -20,12 +20,18 @@ export const xmlLimits = { depth: 64, bytes: 8 * 1024 * 1024, parts: 200_000 } a
 
 interface Open {
   readonly name: string;
-  readonly qualified: string;
   text: string;
-  readonly children: XmlElement[];
+  children: XmlElement[];
 }
 
+/** Of elements without children, which are most: never written to. */
+const none: XmlElement[] = [];
+
 class Fault extends Error {}
+
+const slash = 0x2f;
+const greater = 0x3e;
+const isLetter = (code: number): boolean => (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a);
 
 const namePattern = /[A-Za-z_:\u0080-\u{10ffff}][\w.:\-\u0080-\u{10ffff}]*/uy;
 const attributePattern = /\s+([A-Za-z_:\u0080-\u{10ffff}][\w.:\-\u0080-\u{10ffff}]*)\s*=\s*("[^"<]*"|'[^'<]*')/uy;
@@ -72,6 +78,8 @@ class Reader {
   #at = 0;
   #parts = 0;
   readonly #open: Open[] = [];
+  /** The open elements' names with their prefixes. */
+  readonly #names: string[] = [];
   #root: XmlElement | null = null;
 
   constructor(source: string) {
@@ -87,10 +95,10 @@ class Reader {
     if (this.#source.startsWith('<?xml')) this.#skip('<?xml', '?>', 'an XML declaration');
     while (this.#at < this.#source.length) {
       const next = this.#source.indexOf('<', this.#at);
-      this.#characters(this.#source.slice(this.#at, next === -1 ? undefined : next));
+      if (next !== this.#at) this.#characters(this.#source.slice(this.#at, next === -1 ? undefined : next));
       if (next === -1) break;
       this.#at = next;
-      this.#markup();
+      if (!this.#plainTag()) this.#markup();
     }
     if (this.#open.length > 0) throw new Fault('the end inside an element');
     if (this.#root === null) throw new Fault('no element');
@@ -159,6 +167,29 @@ class Reader {
     return match[0];
   }
 
+  /** `<Name>` and `</Name>` as AWS writes nearly all of them; false leaves the rest, and every fault, to the patterns. */
+  #plainTag(): boolean {
+    const source = this.#source;
+    const open = this.#names.at(-1);
+    if (source.charCodeAt(this.#at + 1) === slash) {
+      if (open === undefined || !source.startsWith(open, this.#at + 2)) return false;
+      const end = this.#at + 2 + open.length;
+      if (source.charCodeAt(end) !== greater) return false;
+      this.#part();
+      this.#at = end + 1;
+      this.#finish();
+      return true;
+    }
+    let end = this.#at + 1;
+    while (isLetter(source.charCodeAt(end))) end += 1;
+    if (end === this.#at + 1 || source.charCodeAt(end) !== greater) return false;
+    this.#part();
+    const name = source.slice(this.#at + 1, end);
+    this.#at = end + 1;
+    this.#start(name, name);
+    return true;
+  }
+
   #startTag(): void {
     this.#at += 1;
     const qualified = this.#name();
@@ -172,16 +203,21 @@ class Reader {
     }
     const close = this.#match(closePattern);
     if (close === null) throw new Fault('a start tag without an end');
+    this.#start(qualified, qualified.slice(qualified.indexOf(':') + 1));
+    if (close[1] === '/') this.#finish();
+  }
+
+  #start(qualified: string, name: string): void {
     if (this.#open.length === 0 && this.#root !== null) throw new Fault('a second document element');
     if (this.#open.length >= xmlLimits.depth) throw new Fault('elements nested too deep');
-    this.#open.push({ name: qualified.slice(qualified.indexOf(':') + 1), qualified, text: '', children: [] });
-    if (close[1] === '/') this.#finish();
+    this.#open.push({ name, text: '', children: none });
+    this.#names.push(qualified);
   }
 
   #endTag(): void {
     this.#at += 2;
     const name = this.#name();
-    if (this.#match(endNamePattern) === null || this.#open.at(-1)?.qualified !== name) {
+    if (this.#match(endNamePattern) === null || this.#names.at(-1) !== name) {
       throw new Fault('an end tag that does not match');
     }
     this.#finish();
@@ -190,10 +226,11 @@ class Reader {
   #finish(): void {
     const done = this.#open.pop();
     if (done === undefined) throw new Fault('an end tag that does not match');
-    const element: XmlElement = { name: done.name, text: done.text, children: done.children };
+    this.#names.pop();
     const parent = this.#open.at(-1);
-    if (parent === undefined) this.#root = element;
-    else parent.children.push(element);
+    if (parent === undefined) this.#root = done;
+    else if (parent.children === none) parent.children = [done];
+    else parent.children.push(done);
   }
 }
 

@@ -1,7 +1,6 @@
 // IamCaller over HTTP: the AWS SDK says once where a service is and what its operations take; each request is written, signed and exchanged by
 // our own, so that it costs little, the raw answer is kept, time-outs and aborts are real and nothing is sent twice. One attempt a call. No
 // secret is in any error or event.
-import { CallSignals } from './call-signals.ts';
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../connection.ts';
 import { encodeRequest } from '../iam/encode.ts';
@@ -21,6 +20,8 @@ export interface IamCallerOptions {
   readonly userAgent: string;
   /** Reads a secret file after checking that only its owner can. */
   readonly readSecretFile: (path: string) => Promise<string>;
+  /** See CredentialOptions. */
+  readonly secretFileStamp?: (path: string) => string | null;
   readonly timeouts?: Timeouts;
   readonly onEvent?: (name: string, fields: Readonly<Record<string, string | number | boolean>>) => void;
 }
@@ -52,7 +53,7 @@ const endpointUrl = ({ protocol, hostname, port, path }: WireRequest): string =>
 class HttpIamCaller implements IamCaller {
   readonly #options: IamCallerOptions;
   readonly #lines = new Map<string, Line>();
-  readonly #signals = new CallSignals();
+  #closed = false;
 
   constructor(connections: readonly Connection[], options: IamCallerOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ class HttpIamCaller implements IamCaller {
 
   async call(request: CallRequest): Promise<CallAnswer> {
     const line = this.#lineFor(request.connection);
-    if (request.signal.aborted || this.#signals.closed) return { kind: 'aborted' };
+    if (request.signal.aborted || this.#closed) return { kind: 'aborted' };
     const keys = await untilAborted(this.#keysFor(line, request), request.signal);
     if (keys === 'aborted') return { kind: 'aborted' };
     if (keys.kind !== 'keys') return keys;
@@ -71,7 +72,7 @@ class HttpIamCaller implements IamCaller {
   }
 
   close(): void {
-    this.#signals.close(new Error('the agent is stopping'));
+    this.#closed = true;
     for (const line of this.#lines.values()) line.closeWire();
   }
 
@@ -84,18 +85,21 @@ class HttpIamCaller implements IamCaller {
   }
 
   #line(connection: Connection): Line {
-    const { clock, readSecretFile } = this.#options;
+    const { clock, readSecretFile, secretFileStamp } = this.#options;
     const region = connection.region === '' ? defaultRegion : connection.region;
     const built: { wire: Wire | null } = { wire: null };
     const wire = async (): Promise<Wire> => {
       // A CA file that could not be read is tried again by the next call.
       if (built.wire !== null) return built.wire;
       const route = await openRoute(connection);
-      return (built.wire ??= this.#wire(route));
+      built.wire ??= this.#wire(route);
+      // Made after the end: nothing leaves on it.
+      if (this.#closed) built.wire.close();
+      return built.wire;
     };
     const line: Line = {
       connection,
-      keys: createCredentials(connection.credentials, { clock, region, readSecretFile, wire }),
+      keys: createCredentials(connection.credentials, { clock, region, readSecretFile, secretFileStamp, wire }),
       sessions: new RoleSessions(clock, async (keys, input) => await this.#assumeRole(line, keys, input)),
       wire,
       closeWire: () => built.wire?.close(),
@@ -165,7 +169,7 @@ class HttpIamCaller implements IamCaller {
       return failed('request', '', error instanceof Error ? error.name : 'unknown', false);
     }
     const fresh = call.repeat !== 'safe';
-    const end = await this.#signals.run(signal, (own) => wire.exchange(request, { fresh, signal: own }));
+    const end = await wire.exchange(request, { fresh, signal });
     return toAnswer(end, endpointUrl(request));
   }
 

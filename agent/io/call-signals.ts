@@ -5,10 +5,6 @@ export class CallSignals {
   readonly #open = new Set<AbortController>();
   #closed = false;
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Runs `work` with a signal of its own, which is forgotten when the work ends. */
   async run<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const own = new AbortController();

@@ -18,6 +18,8 @@ export interface CredentialOptions {
   readonly region: string;
   /** Reads a secret file after checking that only the owner can. */
   readonly readSecretFile: (path: string) => Promise<string>;
+  /** What tells at little cost that a secret file is still what it was; null: only reading tells. Without it they are read each time. */
+  readonly secretFileStamp?: ((path: string) => string | null) | undefined;
   /** The connection's sockets, so that its proxy and CA hold for what the SDK's providers ask as well. */
   readonly wire: () => Promise<Wire>;
   /** How long a credential program may take; then it is killed. */
@@ -246,27 +248,50 @@ async function lookUp(source: CredentialSource, options: CredentialOptions): Pro
 interface Held {
   readonly keys: AwsKeys;
   readonly untilMs: number;
+  readonly stamp: string | null;
+}
+
+function isSame(one: AwsKeys, other: AwsKeys): boolean {
+  return (
+    one.accessKeyId === other.accessKeyId &&
+    one.secretAccessKey === other.secretAccessKey &&
+    one.sessionToken === other.sessionToken &&
+    one.expiresAtMs === other.expiresAtMs
+  );
+}
+
+function stampOf(source: CredentialSource, stamp: CredentialOptions['secretFileStamp']): string | null {
+  if (source.kind !== 'files' || stamp === undefined) return null;
+  const { accessKeyFile, secretKeyFile, sessionTokenFile } = source;
+  const paths = [accessKeyFile, secretKeyFile, ...(sessionTokenFile === undefined ? [] : [sessionTokenFile])];
+  const stamps = paths.map(stamp);
+  return stamps.includes(null) ? null : stamps.join(' ');
 }
 
 /** A source of keys that keeps what it may and shares a look-up among concurrent callers. Rejects with an Error that holds no secret. */
 export function createCredentials(source: CredentialSource, options: CredentialOptions): () => Promise<AwsKeys> {
-  const { clock } = options;
+  const { clock, secretFileStamp } = options;
   let held: Held | null = null;
   let pending: Promise<AwsKeys> | null = null;
-  const renew = async (): Promise<AwsKeys> => {
+  const renew = async (stamp: string | null): Promise<AwsKeys> => {
     try {
-      const keys = await lookUp(source, options);
+      const found = await lookUp(source, options);
+      // The same keys stay the same object: what is derived from them is kept beside it.
+      const keys = held !== null && isSame(held.keys, found) ? held.keys : found;
       const untilMs = keys.expiresAtMs === undefined ? clock.now() + lookAgainMs : keys.expiresAtMs - renewBeforeMs;
-      held = { keys, untilMs };
+      held = { keys, untilMs, stamp };
       return keys;
     } finally {
       pending = null;
     }
   };
   return async () => {
-    // Two small files are read for each call, so a change is seen at once.
-    if (source.kind !== 'files' && held !== null && clock.now() < held.untilMs) return held.keys;
-    pending ??= renew();
+    // A change of the files is seen at once.
+    const stamp = stampOf(source, secretFileStamp);
+    const still =
+      source.kind === 'files' ? stamp !== null && held?.stamp === stamp : clock.now() < (held?.untilMs ?? 0);
+    if (still && held !== null) return held.keys;
+    pending ??= renew(stamp);
     return await pending;
   };
 }

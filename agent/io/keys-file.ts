@@ -1,7 +1,7 @@
 // Secret files: keys, credentials, password reference values. A file that group or others can reach is refused before a byte of it is
 // read, and a write is either complete on disk or did not happen. No error of this file ever holds a file's content.
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
+import { type BigIntStats, constants, type Stats, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 
@@ -43,6 +43,26 @@ export async function readSecretFile(path: string, options: SecretFileOptions = 
   const secret = text.replace(/\r?\n$/, '');
   if (secret === '') throw new SecretFileError('empty', path, 'the file is empty', 'write the secret into it');
   return secret;
+}
+
+/** A file's times may be as coarse as this: two changes within it can look like one. */
+const coarsestTimeMs = 2000;
+
+/**
+ * Changes whenever the file does. Null: only reading tells, since the file cannot be looked at or changed a moment ago. Costs two
+ * microseconds where reading costs eighty; not asynchronous, which would cost twenty.
+ */
+export function secretFileStamp(path: string): string | null {
+  let stats: BigIntStats;
+  try {
+    stats = statSync(path, { bigint: true });
+  } catch {
+    return null;
+  }
+  const changedAtMs = Math.max(Number(stats.mtimeMs), Number(stats.ctimeMs));
+  if (Date.now() - changedAtMs < coarsestTimeMs) return null;
+  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
+  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 /** Reads a secret file that holds JSON; the caller validates what comes back. @throws SecretFileError */

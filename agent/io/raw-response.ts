@@ -51,6 +51,7 @@ interface ExchangeOptions {
 /** One per AWS connection: it owns the sockets. */
 export interface Wire {
   exchange(request: WireRequest, options: ExchangeOptions): Promise<ExchangeEnd>;
+  /** Aborts what is under way, and each exchange that comes later. */
   close(): void;
 }
 
@@ -174,8 +175,10 @@ class Exchange {
 
 export function createWire(options: WireOptions): Wire {
   const { route } = options;
+  const underway = new Set<Exchange>();
+  let closed = false;
   const send = async (request: WireRequest, { fresh, signal }: ExchangeOptions): Promise<ExchangeEnd> => {
-    if (signal.aborted) return { kind: 'aborted', sent: false };
+    if (signal.aborted || closed) return { kind: 'aborted', sent: false };
     const secure = request.protocol === 'https:';
     const { promise, resolve } = Promise.withResolvers<ExchangeEnd>();
     const exchange = new Exchange(options, secure, resolve);
@@ -193,12 +196,19 @@ export function createWire(options: WireOptions): Wire {
       return { kind: 'failed', code: 'request', detail: error instanceof Error ? error.name : 'unknown', sent: false };
     }
     signal.addEventListener('abort', onAbort, { once: true });
+    underway.add(exchange);
     try {
       exchange.start(made, body);
       return await promise;
     } finally {
+      underway.delete(exchange);
       signal.removeEventListener('abort', onAbort);
     }
   };
-  return { exchange: send, close: () => route.close() };
+  const close = (): void => {
+    closed = true;
+    for (const exchange of underway) exchange.abort();
+    route.close();
+  };
+  return { exchange: send, close };
 }
