@@ -22,6 +22,9 @@ export type Step =
   /** No answer until the client goes. */
   | { readonly kind: 'hang' };
 
+/** Asked for every request; null: it is answered. */
+export type Cut = (request: SeenRequest) => 'before' | 'after' | null;
+
 interface SeenRequest {
   readonly operation: string;
   readonly params: URLSearchParams;
@@ -38,8 +41,8 @@ export interface ScriptedEndpoint {
   readonly ports: readonly (number | undefined)[];
   /** Answers from now on; a request beyond the list gets status 500 with a code of its own. */
   play(script: Script): void;
-  /** Passes requests on and keeps the answers; `recorded` gives them. */
-  relay(target: string): void;
+  /** Passes requests on and keeps the answers; `recorded` gives them. `cut` breaks the connection before or after the target has acted. */
+  relay(target: string, cut?: Cut): void;
   readonly recorded: readonly Step[];
   stop(): Promise<void>;
 }
@@ -111,15 +114,18 @@ async function forward(target: string, request: IncomingMessage, body: Buffer): 
 export async function startScriptedEndpoint(): Promise<ScriptedEndpoint> {
   let script: Script = [];
   let target: string | null = null;
+  let cut: Cut = () => null;
   const requests: SeenRequest[] = [];
   const recorded: Step[] = [];
   const ports: (number | undefined)[] = [];
   const nextStep = async (seen: SeenRequest, request: IncomingMessage, body: Buffer): Promise<Step> => {
     const index = requests.length - 1;
     if (target !== null) {
+      const when = cut(seen);
+      if (when === 'before') return { kind: 'reset' };
       const answer = await forward(target, request, body);
       recorded.push(answer);
-      return answer;
+      return when === 'after' ? { kind: 'reset' } : answer;
     }
     const step = typeof script === 'function' ? script(seen, index) : script[index];
     return step ?? errorAnswer(500, 'BeyondTheScript', `request ${index + 1} was not expected: ${seen.operation}`);
@@ -158,10 +164,11 @@ export async function startScriptedEndpoint(): Promise<ScriptedEndpoint> {
       reset();
       script = next;
     },
-    relay: (to) => {
+    relay: (to, toCut = () => null) => {
       reset();
       recorded.length = 0;
       target = to;
+      cut = toCut;
     },
     stop: async () => {
       const { promise, resolve: closed } = Promise.withResolvers<void>();

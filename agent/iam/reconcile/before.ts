@@ -1,7 +1,7 @@
 // What is noted before a change leaves, so that afterwards what it made can be told from what was there.
 import type { PreparedCall } from '../inputs.ts';
 import { isFound, idOf } from './judge.ts';
-import { type ReadDeps, readItems } from './read.ts';
+import { type ReadDeps, readItems, readRetryMs } from './read.ts';
 import type { BeforeRecord } from './record.ts';
 import type { Find, Read } from './rule.ts';
 import { readBackOf } from './table.ts';
@@ -30,11 +30,11 @@ function wantedBefore(call: PreparedCall): { readonly read: Read; readonly find:
  * To be called, and its answer stored, before a call that is not `repeat: safe`. Null: nothing need be known. It does not stop the call when
  * the read fails: a host may be allowed to create and not to list.
  */
-export async function beforeCall(call: PreparedCall, deps: ReadDeps): Promise<BeforeRecord | null> {
+export async function beforeCall(call: PreparedCall, deps: Omit<ReadDeps, 'retryForMs'>): Promise<BeforeRecord | null> {
   const wanted = wantedBefore(call);
   if (wanted === null) return null;
   const { read, find } = wanted;
-  const listed = await readItems(read, call.input, call, deps);
+  const listed = await readItems(read, call.input, call, { ...deps, retryForMs: readRetryMs });
   if (listed.kind === 'failed') return { kind: 'before', ids: null, reason: listed.reason };
   const items = listed.items.filter((item) => isFound(find, call.input, item));
   return { kind: 'before', ids: items.map((item) => idOf(read, item)) };

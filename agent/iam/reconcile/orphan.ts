@@ -15,7 +15,7 @@ export interface OrphanPorts {
   readonly mayChange: () => boolean;
 }
 
-interface Deps extends ReadDeps, OrphanPorts {
+interface Deps extends Omit<ReadDeps, 'retryForMs'>, OrphanPorts {
   /** What a read says of an update whose answer was lost too. */
   readonly readBack: (update: PreparedCall) => Promise<string>;
 }

@@ -11,12 +11,17 @@ export interface ReadDeps {
   readonly caller: IamCaller;
   readonly connection: Connection;
   readonly sessionName: string;
+  /** Longest time for which one read is repeated (milliseconds). */
+  readonly retryForMs: number;
   readonly signal: AbortSignal;
 }
 
 export type Listed =
   | { readonly kind: 'items'; readonly items: readonly JsonObject[] }
   | { readonly kind: 'failed'; readonly reason: string };
+
+/** A read that fails for longer is given up: another follows, or the call does. */
+export const readRetryMs = 5_000;
 
 /** Of the longest listing there is: the roles or policies of an account, a thousand a page. */
 const maxPages = 20;
@@ -52,6 +57,7 @@ export async function readItems(
       roleArn: call.roleArn,
       sessionName: deps.sessionName,
       repeat: 'safe',
+      retryForMs: deps.retryForMs,
       signal: deps.signal,
     });
     if (once.kind === 'failed') {

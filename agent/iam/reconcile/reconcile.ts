@@ -8,11 +8,11 @@ import { formOf, type PreparedCall } from '../inputs.ts';
 import { isFound, judge, type Mark, nothingSeen, type Readable, type Reading, seeing } from './judge.ts';
 import { markKey } from './mark.ts';
 import { type OrphanPorts, withOrphan } from './orphan.ts';
-import { type ReadDeps, readItems } from './read.ts';
+import { type ReadDeps, readItems, readRetryMs } from './read.ts';
 import type { BeforeRecord } from './record.ts';
 import { readBackOf } from './table.ts';
 
-export interface ReconcileDeps extends ReadDeps, OrphanPorts {
+export interface ReconcileDeps extends Omit<ReadDeps, 'retryForMs'>, OrphanPorts {
   readonly clock: Clock;
 }
 
@@ -33,11 +33,13 @@ async function readUntilSettled(
   rule: Readable,
   call: PreparedCall,
   before: BeforeRecord | null,
-  deps: ReadDeps & { readonly clock: Clock },
+  ports: Omit<ReadDeps, 'retryForMs'> & { readonly clock: Clock },
 ): Promise<Reading> {
-  const { clock, signal, connection } = deps;
+  const { clock, signal, connection } = ports;
   const endAtMs = clock.monotonicMs() + connection.readBackSeconds * 1000;
   const stepMs = (connection.readBackSeconds * 1000) / (reads - 1);
+  // One read that is repeated must not take the time of the others.
+  const deps = { ...ports, retryForMs: Math.min(readRetryMs, stepMs) };
   let seen = nothingSeen;
   let mark: Mark = null;
   for (;;) {
