@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { refuse, type Refusal } from '../../protocol/error-codes.ts';
 
-export const socketName = 'agent.sock';
+const socketName = 'agent.sock';
 const maxPathBytes = 107;
 
 export interface SocketPath {

@@ -11,7 +11,7 @@ import { type RunView, runViewSchema } from './wire.ts';
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
 
-export const linkSchema = z.object({
+const linkSchema = z.object({
   /** `waiting`: between two dials. */
   state: z.enum(['connected', 'connecting', 'waiting']),
   /** Connected since, or not connected since. */
@@ -23,7 +23,7 @@ export const linkSchema = z.object({
 export type LinkSeen = z.infer<typeof linkSchema>;
 
 /** `results`: all rows ended, entries or the last word wait for their acknowledgement. */
-export const waitReasons = ['control_plane', 'rows', 'spool', 'rate', 'draining', 'results'] as const;
+const waitReasons = ['control_plane', 'rows', 'spool', 'rate', 'draining', 'results'] as const;
 
 const jobSchema = z.object({
   job: z.string(),

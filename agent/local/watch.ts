@@ -122,7 +122,7 @@ export class Watch {
   }
 }
 
-export function iso(ms: number): string {
+function iso(ms: number): string {
   return new Date(ms).toISOString();
 }
 
