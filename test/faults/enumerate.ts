@@ -1,0 +1,84 @@
+// Every durable step of a job, one after the other: a small job is run with the program killed before, then after, its first commit, its second, and
+// so on until a job ends without having met the point. Nothing is counted in advance, so a step that a version adds is found by itself.
+import type { Findings } from './checker/evidence.ts';
+import type { Counts } from './counts.ts';
+import { type JobKindName, jobKindNames } from './jobs.ts';
+import type { Mutation } from './mutation.ts';
+import type { CrashPoint, ProgramName } from './programs.ts';
+import { World } from './world.ts';
+
+export interface Series {
+  readonly program: ProgramName;
+  readonly place: CrashPoint['place'];
+  readonly when: CrashPoint['when'];
+  readonly kind: JobKindName;
+}
+
+const placesOf: Readonly<Record<ProgramName, readonly CrashPoint['place'][]>> = {
+  agent: ['commit', 'send', 'request', 'answer'],
+  plane: ['commit', 'send'],
+};
+
+/** The series of one kind of job. */
+export function seriesOf(kind: JobKindName): readonly Series[] {
+  return (['agent', 'plane'] as const).flatMap((program) =>
+    placesOf[program].flatMap((place) => {
+      // Nothing happens between the two sides of an answer that has come.
+      const sides = place === 'answer' ? (['before'] as const) : (['before', 'after'] as const);
+      return sides.map((when) => ({ program, place, when, kind }));
+    }),
+  );
+}
+
+export const allSeries: readonly Series[] = jobKindNames.flatMap(seriesOf);
+
+export interface EnumerateOptions {
+  readonly folder: string;
+  readonly seed: string;
+  readonly counts: Counts;
+  readonly series: readonly Series[];
+  readonly wanted: () => boolean;
+  readonly mutation?: Mutation | null;
+  readonly stuckMs?: number;
+}
+
+const mostPoints = 200;
+const rowsOfJob = 3;
+
+/** In one world: each job is one row of a table of crash points. */
+export async function enumerate(options: EnumerateOptions): Promise<{ findings: Findings; points: number }> {
+  const { folder, seed, counts, series, wanted, mutation = null, stuckMs } = options;
+  const world = await World.make({
+    folder,
+    seed,
+    mutation,
+    ...(stuckMs === undefined ? {} : { stuckMs }),
+    onCrash: (point) => counts.crash(`step: ${point}`),
+    onLinkFault: (kind) => counts.link(kind),
+  });
+  let points = 0;
+  try {
+    for (const one of series) points += await runSeries(world, one, wanted);
+    const findings = await world.judge();
+    counts.run(findings);
+    return { findings, points };
+  } finally {
+    await world.stop();
+  }
+}
+
+/** How many points the program died at. */
+async function runSeries(world: World, { program, place, when, kind }: Series, wanted: () => boolean): Promise<number> {
+  for (let nth = 1; nth <= mostPoints; nth += 1) {
+    if (!wanted()) return nth - 1;
+    await world.restart('plane', program === 'plane' ? { place, when, nth } : null);
+    // The agent is away while the job is made, so that each of its steps lies after the start of the process.
+    await world.end('agent');
+    await world.ask({ kind, name: `${place}-${when}-${kind.replaceAll('_', '-')}-${program}-${nth}`, rows: rowsOfJob });
+    world.start('agent', program === 'agent' ? { place, when, nth } : null);
+    // `finished` starts what has died, without a point.
+    if (!(await world.finished())) return nth;
+    if (!world.diedAtItsPoint(program)) return nth - 1;
+  }
+  throw new Error(`a job of ${rowsOfJob} rows has more than ${mostPoints} steps`);
+}

@@ -1,0 +1,327 @@
+// One control plane, one agent and one AWS account, real processes on real sockets and files, with every fault that can be put between them. What
+// an operator asks of it goes through the REST API and is repeated until it is answered, as a client with an Idempotency-Key does.
+import { appendFileSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FaultProxy } from '../support/fault-proxy.ts';
+import { Host } from '../support/programs.ts';
+import { check } from './checker/check.ts';
+import type { AskedJob, Findings, Violation } from './checker/evidence.ts';
+import { readJobs, readParties } from './checker/read-store.ts';
+import { Endpoint } from './endpoint.ts';
+import { askFor, type JobPlan } from './jobs.ts';
+import { LinkRelay } from './link-relay.ts';
+import type { Mutation } from './mutation.ts';
+import { type CrashPoint, type Ended, type ProgramName, RunningProgram } from './programs.ts';
+import { Random } from './random.ts';
+
+export interface WorldOptions {
+  readonly folder: string;
+  readonly seed: string;
+  readonly mutation?: Mutation | null;
+  /** Without any movement for so long, jobs count as stuck, milliseconds. */
+  readonly stuckMs?: number;
+  readonly onCrash: (point: string) => void;
+  readonly onLinkFault: (kind: string) => void;
+}
+
+export interface JobState {
+  readonly job: string;
+  readonly status: string;
+  readonly last_sequence: number;
+}
+
+const agentName = 'host-1';
+const openStatuses: ReadonlySet<string> = new Set(['queued', 'sent', 'running']);
+const heartbeatMs = 700;
+const stuckMs = 25_000;
+
+export class World {
+  readonly folder: string;
+  readonly random: Random;
+  readonly endpoint: Endpoint;
+  readonly relay: LinkRelay;
+  /** In front of the relay, and in front of AWS. */
+  readonly planeLink: FaultProxy;
+  readonly awsLink: FaultProxy;
+  readonly host: Host;
+  /** What the programs did that the evidence does not show: an end that nobody asked for, work that stood still. */
+  readonly faults: Violation[] = [];
+  readonly #options: WorldOptions;
+  readonly #planePort: number;
+  readonly #fingerprint: string;
+  readonly #asked: AskedJob[] = [];
+  #names = 0;
+  readonly #crashed: Record<ProgramName, boolean> = { agent: false, plane: false };
+  #programs: Record<ProgramName, RunningProgram | null> = { agent: null, plane: null };
+
+  private constructor(options: WorldOptions, parts: Parts) {
+    this.#options = options;
+    this.folder = options.folder;
+    this.random = parts.random;
+    this.endpoint = parts.endpoint;
+    this.relay = parts.relay;
+    this.planeLink = parts.planeLink;
+    this.awsLink = parts.awsLink;
+    this.host = parts.host;
+    this.#planePort = parts.planePort;
+    this.#fingerprint = parts.fingerprint;
+    this.#watch('plane', parts.plane);
+  }
+
+  /** Paired, and with a control plane that runs; the agent does not yet. */
+  static async make(options: WorldOptions): Promise<World> {
+    return new World(options, await makeParts(options));
+  }
+
+  get dataDir(): string {
+    return join(this.folder, 'plane');
+  }
+
+  start(name: ProgramName, crash: CrashPoint | null = null): void {
+    const before = this.#programs[name];
+    if (before?.alive === true) return;
+    const program = new RunningProgram(name, {
+      args: name === 'agent' ? ['run', '--config', this.host.config] : planeArgs(this.dataDir, this.#planePort),
+      logFile: join(this.folder, `${name}.log`),
+      crash,
+      mutation: mutationOf(this.#options, name),
+    });
+    this.#watch(name, program);
+  }
+
+  program(name: ProgramName): RunningProgram | null {
+    return this.#programs[name];
+  }
+
+  /** Ended without being counted, and started again; `crash` may be the first point of the new one. */
+  async restart(name: ProgramName, crash: CrashPoint | null): Promise<void> {
+    await this.end(name);
+    this.#crashed[name] = false;
+    this.start(name, crash);
+  }
+
+  async end(name: ProgramName): Promise<void> {
+    this.#programs[name]?.kill();
+    await this.#programs[name]?.exited;
+    this.#crashed[name] = false;
+  }
+
+  /** Since it was last started by `restart` or after `end`. */
+  diedAtItsPoint(name: ProgramName): boolean {
+    return this.#crashed[name];
+  }
+
+  /** SIGKILL now. False when it did not run. */
+  async kill(name: ProgramName, why: string): Promise<boolean> {
+    const program = this.#programs[name];
+    const killed = program?.kill() ?? false;
+    if (killed) this.#options.onCrash(`${name} ${why}`);
+    await program?.exited;
+    return killed;
+  }
+
+  /** The REST API, asked again until the control plane answers. */
+  async api(path: string, init: RequestInit = {}): Promise<Response> {
+    const token = readFileSync(join(this.dataDir, 'admin-token'), 'utf8').trim();
+    const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) };
+    for (let left = 300; ; left -= 1) {
+      try {
+        const url = `http://127.0.0.1:${this.#planePort}${path}`;
+        const answer = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(10_000) });
+        const body = await answer.text();
+        if (answer.status < 500) return new Response(body, { status: answer.status });
+      } catch (error) {
+        if (left === 0) throw error;
+      }
+      this.start('plane');
+      await sleep(50);
+    }
+  }
+
+  async ask(plan: JobPlan): Promise<string> {
+    const { body, asked } = askFor(plan, agentName, this.random);
+    const headers = { 'content-type': 'application/x-ndjson', 'idempotency-key': plan.name };
+    const made = await this.api('/api/v1/jobs', { method: 'POST', headers, body });
+    const answer = (await made.json()) as { job?: string };
+    if (answer.job === undefined) throw new Error(`job refused: ${JSON.stringify(answer)}`);
+    const job: AskedJob = { id: answer.job, ...asked };
+    this.#asked.push(job);
+    appendFileSync(join(this.folder, 'asked.jsonl'), `${JSON.stringify(job)}\n`);
+    return job.id;
+  }
+
+  /** Unique in this world. */
+  nextName(): string {
+    this.#names += 1;
+    return `j${this.#names}`;
+  }
+
+  /** A change of a few rows. */
+  askSmall(): Promise<string> {
+    return this.ask({ kind: 'create_user', name: this.nextName(), rows: this.random.between(1, 5) });
+  }
+
+  /** Asks for a cancel; from now on the job may also end so. */
+  async cancel(id: string): Promise<void> {
+    this.allow(id, ['cancelled']);
+    await this.api(`/api/v1/jobs/${id}/cancel`, { method: 'POST' });
+  }
+
+  allow(id: string, statuses: readonly string[]): void {
+    const at = this.#asked.findIndex((job) => job.id === id);
+    const job = this.#asked[at];
+    if (job !== undefined) this.#asked[at] = { ...job, statuses: [...new Set([...job.statuses, ...statuses])] };
+  }
+
+  async states(): Promise<readonly JobState[]> {
+    const answer = await this.api('/api/v1/jobs?limit=500');
+    return ((await answer.json()) as { jobs: JobState[] }).jobs;
+  }
+
+  async open(): Promise<readonly JobState[]> {
+    return (await this.states()).filter(({ status }) => openStatuses.has(status));
+  }
+
+  /** Nothing stands between the programs any more, and both run. */
+  async heal(): Promise<void> {
+    this.endpoint.disarm();
+    this.relay.disarm();
+    this.planeLink.plan(() => ({}));
+    this.awsLink.plan(() => ({}));
+    await Promise.all([this.planeLink.accept(), this.awsLink.accept()]);
+    for (const link of [this.planeLink, this.awsLink]) for (const connection of link.open) connection.destroy();
+    this.start('plane');
+    this.start('agent');
+  }
+
+  /** Resolves when every job has ended; false when nothing has moved for too long. */
+  async finished(): Promise<boolean> {
+    let [seen, movedAt] = ['', Date.now()];
+    for (;;) {
+      const states = await this.states();
+      if (!states.some(({ status }) => openStatuses.has(status))) break;
+      const now = `${this.endpoint.requests} ${states.map(({ status, last_sequence }) => `${status}${last_sequence}`).join()}`;
+      if (now !== seen) [seen, movedAt] = [now, Date.now()];
+      if (Date.now() - movedAt > (this.#options.stuckMs ?? stuckMs)) {
+        const stuck = states.filter(({ status }) => openStatuses.has(status));
+        for (const { job, status } of stuck)
+          this.faults.push({ rule: 'stuck', job, row: null, detail: `${status}; nothing moves any more` });
+        return false;
+      }
+      this.start('plane');
+      this.start('agent');
+      await sleep(60);
+    }
+    await this.endpoint.settled();
+    return true;
+  }
+
+  /** Reads the evidence and judges it. */
+  async judge(): Promise<Findings> {
+    const ids = this.#asked.map(({ id }) => id);
+    const stored = await readJobs(this.dataDir, (path, headers = {}) => this.api(path, { headers }), ids);
+    const parties = readParties(this.dataDir, agentName, this.#fingerprint);
+    const findings = check({ parties, asked: this.#asked, effects: this.endpoint.effects, stored });
+    return { ...findings, violations: [...this.faults, ...findings.violations] };
+  }
+
+  async stop(): Promise<void> {
+    const { agent, plane } = this.#programs;
+    this.#programs = { agent: null, plane: null };
+    for (const program of [agent, plane]) {
+      program?.kill();
+      await program?.exited;
+    }
+    await Promise.all([this.planeLink.dispose(), this.awsLink.dispose()]);
+    await Promise.all([this.endpoint.stop(), this.relay.stop()]);
+  }
+
+  #watch(name: ProgramName, program: RunningProgram): void {
+    this.#programs[name] = program;
+    void program.exited.then((ended) => this.#ended(name, program, ended));
+  }
+
+  #ended(name: ProgramName, program: RunningProgram, { code, signal }: Ended): void {
+    if (signal === 'SIGKILL') {
+      if (program.crash === null || program.killedFromOutside) return;
+      this.#crashed[name] = true;
+      this.#options.onCrash(`${name} ${program.crash.when} ${program.crash.place}`);
+      return;
+    }
+    const detail = `${name} ended with ${code ?? signal}`;
+    this.faults.push({ rule: 'program ended by itself', job: null, row: null, detail });
+  }
+}
+
+/** Both programs load protocol/. */
+function mutationOf({ mutation = null }: WorldOptions, name: ProgramName): Mutation | null {
+  const folders = [name === 'agent' ? 'agent/' : 'control-plane/', 'protocol/'];
+  return mutation !== null && folders.some((folder) => mutation.file.startsWith(folder)) ? mutation : null;
+}
+
+function planeArgs(folder: string, port: number): string[] {
+  const listen = `127.0.0.1:${port}`;
+  return ['serve', '--data-dir', folder, '--listen', listen, '--heartbeat-ms', String(heartbeatMs)];
+}
+
+interface Parts {
+  readonly random: Random;
+  readonly endpoint: Endpoint;
+  readonly relay: LinkRelay;
+  readonly planeLink: FaultProxy;
+  readonly awsLink: FaultProxy;
+  readonly host: Host;
+  readonly planePort: number;
+  readonly fingerprint: string;
+  readonly plane: RunningProgram;
+}
+
+async function makeParts(options: WorldOptions): Promise<Parts> {
+  const { folder, seed, onLinkFault } = options;
+  await mkdir(folder, { recursive: true });
+  const random = new Random(seed);
+  const endpoint = await new Endpoint({
+    random: new Random(`${seed} aws`),
+    logFile: join(folder, 'effects.jsonl'),
+    onFault: (fault) => onLinkFault(`aws ${fault}`),
+  }).start();
+  const dataDir = join(folder, 'plane');
+  const plane = new RunningProgram('plane', {
+    args: planeArgs(dataDir, 0),
+    logFile: join(folder, 'plane.log'),
+    crash: null,
+    mutation: mutationOf(options, 'plane'),
+  });
+  const planeUrl = await listening(dataDir);
+  const relay = await new LinkRelay(planeUrl, (fault) => onLinkFault(`frame ${fault}`)).start();
+  const planeLink = await FaultProxy.start({ target: relay.url, framing: 'websocket' });
+  const awsLink = await FaultProxy.start({ target: endpoint.url, framing: 'http' });
+  const hostFolder = join(folder, 'host');
+  const settings = { endpoint: awsLink.url, reconnectSeconds: 1 };
+  const host = await Host.make(hostFolder, planeUrl, settings);
+  const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ name: agentName });
+  const invited = await fetch(`${planeUrl}/api/v1/agents`, { method: 'POST', headers, body });
+  const invitation = (await invited.json()) as { code: string; fingerprint: string };
+  const paired = await host.pair(invitation);
+  if (paired.status !== 0) throw new Error(`pairing failed: ${paired.stderr}`);
+  // The same host, with the faults in front of its control plane.
+  await Host.make(hostFolder, planeLink.url, settings);
+  const { fingerprint } = invitation;
+  return { random, endpoint, relay, planeLink, awsLink, host, planePort: Number(new URL(planeUrl).port), fingerprint, plane };
+}
+
+async function listening(dataDir: string): Promise<string> {
+  for (let left = 400; ; left -= 1) {
+    try {
+      const url = readFileSync(join(dataDir, 'endpoint'), 'utf8').trim();
+      if ((await fetch(`${url}/healthz`)).status < 500) return url;
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+    await sleep(50);
+  }
+}
