@@ -1,13 +1,12 @@
 // Runs worlds side by side until so many crashes and link faults have happened: first every step of every kind of job, then faults drawn at random.
 // Evidence of a run in which something was found stays.
-import { mkdir } from 'node:fs/promises';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Violation } from './checker/evidence.ts';
 import { Counts } from './counts.ts';
 import { allSeries, enumerate, type Series } from './enumerate.ts';
 import type { FaultGroup } from './faults.ts';
-import { forget, runWorld } from './run-world.ts';
+import { forget, runWorld, warmUp } from './run-world.ts';
 
 export interface CampaignOptions {
   readonly folder: string;
@@ -38,8 +37,13 @@ export interface CampaignResult {
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { folder, worlds } = options;
   await mkdir(folder, { recursive: true });
+  const cache = join(folder, 'compiled');
+  process.env['NODE_COMPILE_CACHE'] = cache;
+  await warmUp(join(folder, 'warm'));
   const campaign = new Campaign(options);
   await Promise.all(Array.from({ length: worlds }, () => campaign.work()));
+  await forget(cache);
+  if (campaign.found.length === 0) await rmdir(folder);
   return { counts: campaign.counts, found: campaign.found };
 }
 

@@ -71,11 +71,12 @@ export async function enumerate(options: EnumerateOptions): Promise<{ findings: 
 async function runSeries(world: World, { program, place, when, kind }: Series, wanted: () => boolean): Promise<number> {
   for (let nth = 1; nth <= mostPoints; nth += 1) {
     if (!wanted()) return nth - 1;
-    await world.restart('plane', program === 'plane' ? { place, when, nth } : null);
-    // The agent is away while the job is made, so that each of its steps lies after the start of the process.
-    await world.end('agent');
+    // The agent is away while its job is made, so that each of its steps lies after the start of the process; so is the making of the job after
+    // the start of the control plane.
+    await world.end(program);
+    if (program === 'plane') world.start(program, { place, when, nth });
     await world.ask({ kind, name: `${place}-${when}-${kind.replaceAll('_', '-')}-${program}-${nth}`, rows: rowsOfJob });
-    world.start('agent', program === 'agent' ? { place, when, nth } : null);
+    if (program === 'agent') world.start(program, { place, when, nth });
     // `finished` starts what has died, without a point.
     if (!(await world.finished())) return nth;
     if (!world.diedAtItsPoint(program)) return nth - 1;

@@ -58,9 +58,9 @@ export class RunningProgram {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Sends SIGKILL in this turn of the event loop. False when it had ended before. */
-  kill(): boolean {
-    if (!this.alive || !this.#child.kill('SIGKILL')) return false;
+  /** Sends the signal in this turn of the event loop. False when it had ended before. */
+  kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): boolean {
+    if (!this.alive || !this.#child.kill(signal)) return false;
     this.killedFromOutside = true;
     return true;
   }

@@ -56,6 +56,21 @@ export async function runWorld(options: RunOptions): Promise<RunResult> {
   }
 }
 
+/** Starts and stops everything once, in peace: programs that are killed never write what they compiled into NODE_COMPILE_CACHE. */
+export async function warmUp(folder: string): Promise<void> {
+  const world = await World.make({ folder, seed: 'warm', onCrash: () => undefined, onLinkFault: () => undefined });
+  try {
+    world.start('agent');
+    await world.ask({ kind: 'create_access_key', name: 'warm', rows: 1 });
+    await world.finished();
+    await world.end('agent', 'SIGTERM');
+    await world.end('plane', 'SIGTERM');
+  } finally {
+    await world.stop();
+    await forget(folder);
+  }
+}
+
 export async function forget(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }

@@ -95,20 +95,14 @@ export class World {
     return this.#programs[name];
   }
 
-  /** Ended without being counted, and started again; `crash` may be the first point of the new one. */
-  async restart(name: ProgramName, crash: CrashPoint | null): Promise<void> {
-    await this.end(name);
-    this.#crashed[name] = false;
-    this.start(name, crash);
-  }
-
-  async end(name: ProgramName): Promise<void> {
-    this.#programs[name]?.kill();
+  /** Ended on purpose, and not counted. */
+  async end(name: ProgramName, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    this.#programs[name]?.kill(signal);
     await this.#programs[name]?.exited;
     this.#crashed[name] = false;
   }
 
-  /** Since it was last started by `restart` or after `end`. */
+  /** Since `end`. */
   diedAtItsPoint(name: ProgramName): boolean {
     return this.#crashed[name];
   }
@@ -244,6 +238,7 @@ export class World {
   }
 
   #ended(name: ProgramName, program: RunningProgram, { code, signal }: Ended): void {
+    if (code === 0 && program.killedFromOutside) return;
     if (signal === 'SIGKILL') {
       if (program.crash === null || program.killedFromOutside) return;
       this.#crashed[name] = true;
