@@ -40,6 +40,8 @@ export interface EnumerateOptions {
   readonly wanted: () => boolean;
   readonly mutation?: Mutation | null;
   readonly stuckMs?: number;
+  /** Judges after each point and ends with the first violation. */
+  readonly judgeEach?: boolean;
 }
 
 const mostPoints = 200;
@@ -47,7 +49,7 @@ const rowsOfJob = 3;
 
 /** In one world: each job is one row of a table of crash points. */
 export async function enumerate(options: EnumerateOptions): Promise<{ findings: Findings; points: number }> {
-  const { folder, seed, counts, series, wanted, mutation = null, stuckMs } = options;
+  const { folder, seed, counts, series, wanted, mutation = null, stuckMs, judgeEach = false } = options;
   const world = await World.make({
     folder,
     seed,
@@ -58,7 +60,8 @@ export async function enumerate(options: EnumerateOptions): Promise<{ findings: 
   });
   let points = 0;
   try {
-    for (const one of series) points += await runSeries(world, one, wanted);
+    const clean = async (): Promise<boolean> => !judgeEach || (await world.judge()).violations.length === 0;
+    for (const one of series) points += await runSeries(world, one, { wanted, clean });
     const findings = await world.judge();
     counts.run(findings);
     return { findings, points };
@@ -68,7 +71,11 @@ export async function enumerate(options: EnumerateOptions): Promise<{ findings: 
 }
 
 /** How many points the program died at. */
-async function runSeries(world: World, { program, place, when, kind }: Series, wanted: () => boolean): Promise<number> {
+async function runSeries(
+  world: World,
+  { program, place, when, kind }: Series,
+  { wanted, clean }: { wanted: () => boolean; clean: () => Promise<boolean> },
+): Promise<number> {
   for (let nth = 1; nth <= mostPoints; nth += 1) {
     if (!wanted()) return nth - 1;
     // The agent is away while its job is made, so that each of its steps lies after the start of the process; so is the making of the job after
@@ -78,7 +85,7 @@ async function runSeries(world: World, { program, place, when, kind }: Series, w
     await world.ask({ kind, name: `${place}-${when}-${kind.replaceAll('_', '-')}-${program}-${nth}`, rows: rowsOfJob });
     if (program === 'agent') world.start(program, { place, when, nth });
     // `finished` starts what has died, without a point.
-    if (!(await world.finished())) return nth;
+    if (!(await world.finished()) || !(await clean())) return nth;
     if (!world.diedAtItsPoint(program)) return nth - 1;
   }
   throw new Error(`a job of ${rowsOfJob} rows has more than ${mostPoints} steps`);

@@ -45,13 +45,26 @@ async function killBoth(world: World, random: Random): Promise<void> {
 }
 
 /** Killed in the moment in which AWS has the request, or has carried it out and not answered. */
-async function killAtAws(world: World, hook: 'onNextRequest' | 'onNextEffect', random: Random): Promise<void> {
+async function killAtAws(
+  world: World,
+  hook: 'onNextRequest' | 'onNextEffect',
+  random: Random,
+  beforeStart: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const why = hook === 'onNextRequest' ? 'when AWS has the request' : 'when AWS has carried it out';
   world.endpoint[hook] = () => void world.kill('agent', why).then(() => resolve());
   await Promise.race([promise, sleepMs(2_000)]);
   world.endpoint[hook] = null;
+  await beforeStart();
   start(world, 'agent', random);
+}
+
+/** A change that AWS carried out is not "cancelled", whatever came while the agent was away. */
+function killThenCancel(world: World, random: Random): Promise<void> {
+  return killAtAws(world, 'onNextEffect', random, async () => {
+    for (const { job, status } of await world.open()) if (status === 'running') await world.cancel(job);
+  });
 }
 
 const crashes: readonly Omit<FaultRow, 'group'>[] = [
@@ -59,6 +72,7 @@ const crashes: readonly Omit<FaultRow, 'group'>[] = [
   { name: 'control plane at random', weight: 3, inject: (world, random) => killAtRandom(world, 'plane', random) },
   { name: 'both', weight: 1, inject: killBoth },
   { name: 'agent, request at AWS', weight: 2, inject: (world, random) => killAtAws(world, 'onNextRequest', random) },
+  { name: 'agent, effect at AWS, then cancelled', weight: 1, inject: killThenCancel },
   { name: 'agent, effect at AWS', weight: 2, inject: (world, random) => killAtAws(world, 'onNextEffect', random) },
 ];
 
@@ -117,13 +131,20 @@ async function faultInFrame(world: World, random: Random): Promise<void> {
   world.planeLink.strike('toServer', { kind: 'truncate' });
 }
 
+/** A cancel overtakes its job's token. If it did, nothing of the job may run. */
 async function lateToken(world: World): Promise<void> {
-  const held = Promise.withResolvers<void>();
-  world.relay.onHeld = () => held.resolve();
+  const held = Promise.withResolvers<string>();
+  const released = Promise.withResolvers<boolean>();
+  world.relay.onHeld = held.resolve;
+  world.relay.onReleased = released.resolve;
   world.relay.arm('late_token');
-  const job = await world.askSmall();
-  await Promise.race([held.promise, sleepMs(2_000)]);
-  await world.cancel(job);
+  await world.askSmall();
+  const job = await Promise.race([held.promise, sleepMs(2_000)]);
+  if (typeof job === 'string') {
+    await world.cancel(job);
+    if ((await Promise.race([released.promise, sleepMs(2_500)])) === true) world.require(job, ['cancelled']);
+  }
+  world.relay.disarm();
 }
 
 async function relayFault(world: World, fault: (typeof relayFaults)[number], random: Random): Promise<void> {

@@ -21,8 +21,10 @@ const keptTokens = 200;
 const holdMs = 1_500;
 
 export class LinkRelay {
-  /** Called when a job token is being held back: now is the moment to cancel that job. */
-  onHeld: (() => void) | null = null;
+  /** Called when the token of a job is being held back: now is the moment to cancel that job. */
+  onHeld: ((job: string) => void) | null = null;
+  /** Called when it goes on; `cancelled`: its cancel went before it. */
+  onReleased: ((cancelled: boolean) => void) | null = null;
   readonly #planeUrl: string;
   readonly #onFault: (fault: RelayFault) => void;
   readonly #server: Server;
@@ -30,6 +32,7 @@ export class LinkRelay {
   readonly #pairs = new Set<Pair>();
   readonly #tokens: string[] = [];
   #armed: RelayFault[] = [];
+  #held: { readonly job: string; cancelled: boolean } | null = null;
 
   constructor(planeUrl: string, onFault: (fault: RelayFault) => void) {
     this.#planeUrl = planeUrl;
@@ -57,6 +60,7 @@ export class LinkRelay {
   disarm(): void {
     this.#armed = [];
     this.onHeld = null;
+    this.onReleased = null;
   }
 
   /** Ends every link. */
@@ -117,11 +121,18 @@ export class LinkRelay {
   }
 
   #fromPlane({ agent }: Pair, text: string): void {
+    if (this.#held !== null && text === `{"type":"cancel","job":"${this.#held.job}"}`) this.#held.cancelled = true;
     if (!text.startsWith('{"type":"job",')) return say(agent, text);
     if (this.#tokens.push(text) > keptTokens) this.#tokens.shift();
     if (!this.#take('late_token')) return say(agent, text);
-    setTimeout(() => say(agent, text), holdMs);
-    this.onHeld?.();
+    const held = { job: jobOf(text), cancelled: false };
+    this.#held = held;
+    setTimeout(() => {
+      this.#held = null;
+      say(agent, text);
+      this.onReleased?.(held.cancelled);
+    }, holdMs);
+    this.onHeld?.(held.job);
   }
 
   #replay(): void {
@@ -139,6 +150,13 @@ export class LinkRelay {
     this.#onFault(fault);
     return true;
   }
+}
+
+/** The id in a job token. */
+function jobOf(frame: string): string {
+  const { token } = JSON.parse(frame) as { token: string };
+  const claims = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  return (JSON.parse(claims) as { jti: string }).jti;
 }
 
 function say(socket: WebSocket, text: string): void {

@@ -163,6 +163,13 @@ export class World {
     await this.api(`/api/v1/jobs/${id}/cancel`, { method: 'POST' });
   }
 
+  /** From now on it may end in no other way. */
+  require(id: string, statuses: readonly string[]): void {
+    const at = this.#asked.findIndex((job) => job.id === id);
+    const job = this.#asked[at];
+    if (job !== undefined) this.#asked[at] = { ...job, statuses };
+  }
+
   allow(id: string, statuses: readonly string[]): void {
     const at = this.#asked.findIndex((job) => job.id === id);
     const job = this.#asked[at];
@@ -253,7 +260,7 @@ export class World {
 /** Both programs load protocol/. */
 function mutationOf({ mutation = null }: WorldOptions, name: ProgramName): Mutation | null {
   const folders = [name === 'agent' ? 'agent/' : 'control-plane/', 'protocol/'];
-  return mutation !== null && folders.some((folder) => mutation.file.startsWith(folder)) ? mutation : null;
+  return mutation?.some(({ file }) => folders.some((folder) => file.startsWith(folder))) === true ? mutation : null;
 }
 
 function planeArgs(folder: string, port: number): string[] {
