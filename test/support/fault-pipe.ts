@@ -15,6 +15,7 @@ export interface PipeEvents {
   readonly cut: (how: 'truncate' | 'reset') => void;
   /** The sink was closed and the source is not to know. */
   readonly halfOpen: () => void;
+  readonly message: (name: string, bytes: number) => void;
 }
 
 interface Hit {
@@ -84,6 +85,13 @@ export class Pipe {
     else this.#take(effect);
   }
 
+  /** Plans a fault whose place is counted from now on. */
+  arm(fault: Fault): void {
+    const { frame, nth = 1, byte } = fault;
+    if (frame === undefined) this.#faults.push({ ...fault, byte: byte + this.#offset });
+    else this.#faults.push({ ...fault, nth: nth + (this.#seen.get(frame) ?? 0) });
+  }
+
   async #pass(frame: Frame): Promise<void> {
     const hits = this.#hitsIn(frame);
     this.#offset += frame.bytes.length;
@@ -102,11 +110,14 @@ export class Pipe {
 
   /** What falls into this message, in order; it is not planned any more. */
   #hitsIn(frame: Frame): readonly Hit[] {
+    this.#events.message(frame.name, frame.bytes.length);
     const nth = (this.#seen.get(frame.name) ?? 0) + 1;
     this.#seen.set(frame.name, nth);
     const hits: Hit[] = [];
     this.#faults = this.#faults.filter((fault) => {
-      const here = fault.frame === undefined || (fault.frame === frame.name && (fault.nth ?? 1) === nth);
+      const { holding } = fault;
+      const chosen = holding === undefined ? (fault.nth ?? 1) === nth : holding.test(frame.bytes.toString('latin1'));
+      const here = fault.frame === undefined || (fault.frame === frame.name && chosen);
       const at = fault.frame === undefined ? fault.byte - this.#offset : fault.byte;
       const needsByte = fault.kind === 'flip' || fault.kind === 'drop' || fault.kind === 'duplicate';
       if (!here || at < 0 || at > frame.bytes.length - (needsByte ? 1 : 0)) return true;

@@ -7,6 +7,8 @@ interface Place {
   readonly direction: Direction;
   /** Messages of this name (see `Frame`), from 1; the first when `nth` is absent. */
   readonly frame?: string;
+  /** Only the first message whose bytes, as Latin-1, match; whatever `nth` says. In a masked frame nothing is found. */
+  readonly holding?: RegExp;
   readonly nth?: number;
   /** So many bytes have passed. In a frame it may be the frame's length: right after it. */
   readonly byte: number;

@@ -4,7 +4,16 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { framersOf, type Framing } from './fault-frames.ts';
 import { Pipe } from './fault-pipe.ts';
-import { type Counts, type Direction, type Effect, faultKinds, type Plan, type Planner } from './fault-plan.ts';
+import {
+  type Counts,
+  type Direction,
+  type Effect,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  type Plan,
+  type Planner,
+} from './fault-plan.ts';
 
 export interface FaultProxyOptions {
   /** Base URL of the server behind it; host and port count. */
@@ -12,6 +21,8 @@ export interface FaultProxyOptions {
   /** How faults in named frames find them. Default `none`. */
   readonly framing?: Framing;
   readonly planner?: Planner;
+  /** Told of every message before it passes: its name and its length in bytes. */
+  readonly observe?: (direction: Direction, name: string, bytes: number) => void;
 }
 
 export class FaultProxy {
@@ -52,6 +63,11 @@ export class FaultProxy {
   /** Does it now to every open connection. */
   strike(direction: Direction, effect: Effect): void {
     for (const connection of this.#open) connection.strike(direction, effect);
+  }
+
+  /** Plans a fault for every open connection; its place is counted from now on. */
+  arm(fault: Fault): void {
+    for (const connection of this.#open) connection.arm(fault);
   }
 
   /** Dials are refused for so long, or until `accept`. Open connections go on. */
@@ -104,14 +120,21 @@ export class FaultProxy {
     const { hostname, port } = new URL(this.#options.target);
     const server = connect({ host: hostname, port: Number(port), allowHalfOpen: true, noDelay: true });
     server.on('error', () => undefined);
-    const { framing = 'none' } = this.#options;
-    const connection = new FaultConnection({ client, server }, plan, framing, (kind) => (this.injected[kind] += 1));
+    const { framing = 'none', observe = () => undefined } = this.#options;
+    const injected = (kind: FaultKind): void => void (this.injected[kind] += 1);
+    const connection = new FaultConnection({ client, server }, plan, { framing, injected, observe });
     this.#open.add(connection);
     void connection.over.then(() => {
       this.#open.delete(connection);
       if (plan.refuseMs !== undefined) this.refuse(plan.refuseMs);
     });
   }
+}
+
+interface ConnectionOptions {
+  readonly framing: Framing;
+  readonly injected: (kind: FaultKind) => void;
+  readonly observe: NonNullable<FaultProxyOptions['observe']>;
 }
 
 /** One connection from a client and the one to the server that belongs to it. */
@@ -125,8 +148,7 @@ export class FaultConnection {
   constructor(
     sockets: { readonly client: Socket; readonly server: Socket },
     plan: Plan,
-    framing: Framing,
-    injected: (kind: keyof Counts) => void,
+    { framing, injected, observe }: ConnectionOptions,
   ) {
     this.#sockets = sockets;
     const { client, server } = sockets;
@@ -136,7 +158,12 @@ export class FaultConnection {
         { source, sink },
         framers[direction],
         (plan.faults ?? []).filter((fault) => fault.direction === direction),
-        { injected, cut: (how) => this.#cut(how), halfOpen: () => this.#closeSilently(sink) },
+        {
+          injected,
+          cut: (how) => this.#cut(how),
+          halfOpen: () => this.#closeSilently(sink),
+          message: (name, bytes) => observe(direction, name, bytes),
+        },
       );
     this.#pipes = { toServer: pipe('toServer', client, server), toClient: pipe('toClient', server, client) };
     this.over = Promise.all([closed(client), closed(server)]).then(() => undefined);
@@ -146,6 +173,10 @@ export class FaultConnection {
 
   strike(direction: Direction, effect: Effect): void {
     this.#pipes[direction].strike(effect, direction);
+  }
+
+  arm(fault: Fault): void {
+    this.#pipes[fault.direction].arm(fault);
   }
 
   /** Ends the stalls of both directions. */

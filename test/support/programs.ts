@@ -35,10 +35,17 @@ export class Program {
   readonly exited: Promise<number | null>;
   #watchers: (() => void)[] = [];
 
-  constructor(main: keyof typeof mains, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  /** `within` is a command that runs the one it is given, for example in another mount namespace, in the same process. */
+  constructor(
+    main: keyof typeof mains,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    within: readonly string[] = [],
+  ) {
     // As bin/iam-agent.mjs starts it: nothing that the agent reads can become code. (The control plane's schema validator compiles its own.)
     const flags = main === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
-    this.child = spawn(process.execPath, [...flags, mains[main], ...args], {
+    const [command, ...before] = [...within, process.execPath];
+    this.child = spawn(command, [...before, ...flags, mains[main], ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
@@ -156,8 +163,8 @@ export class Host {
     return join(this.folder, 'state');
   }
 
-  run(env?: NodeJS.ProcessEnv): Program {
-    return new Program('agent', ['run', '--config', this.config], env);
+  run(env?: NodeJS.ProcessEnv, within?: readonly string[]): Program {
+    return new Program('agent', ['run', '--config', this.config], env, within);
   }
 
   command(args: readonly string[], input?: string): Promise<Finished> {
@@ -182,6 +189,9 @@ export class ControlPlane {
   program: Program | null = null;
   /** For the client commands, for example the authority of a certificate. */
   env: NodeJS.ProcessEnv = {};
+  /** For the server: its environment, and the command to run it in. */
+  serverEnv: NodeJS.ProcessEnv = {};
+  serverWithin: readonly string[] = [];
   #listen = '127.0.0.1:0';
 
   constructor(folder: string) {
@@ -189,14 +199,8 @@ export class ControlPlane {
   }
 
   async start(...more: readonly string[]): Promise<this> {
-    const program = new Program('controlPlane', [
-      'serve',
-      '--data-dir',
-      this.folder,
-      '--listen',
-      this.#listen,
-      ...more,
-    ]);
+    const args = ['serve', '--data-dir', this.folder, '--listen', this.#listen, ...more];
+    const program = new Program('controlPlane', args, this.serverEnv, this.serverWithin);
     this.program = program;
     await program.until(() => /listening on/.test(program.stdout), 'line "listening on"');
     this.#listen = new URL(this.url).host;
@@ -228,7 +232,7 @@ export class ControlPlane {
   async api(path: string, init: RequestInit = {}): Promise<Response> {
     const token = readFileSync(join(this.folder, 'admin-token'), 'utf8').trim();
     const headers = { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) };
-    return fetch(new URL(path, this.url), { ...init, headers, signal: AbortSignal.timeout(30_000) });
+    return fetch(new URL(path, this.url), { ...init, headers, signal: init.signal ?? AbortSignal.timeout(30_000) });
   }
 
   get isRunning(): boolean {
