@@ -212,16 +212,6 @@ const planeMutants: readonly Mutant[] = [
     hunt: random(['links'], 'forged ack'),
   },
   {
-    name: 'a finished job is acknowledged after the commit',
-    mutation: edit(
-      'control-plane/job-answers.ts',
-      'const changed = await change(context, byWireId(context, frame.job), (job) => ({\n    next: onFinished(',
-      `link.send({ type: 'job.finished.ack', job: frame.job, head: claims.head });
-       const changed = await change(context, byWireId(context, frame.job), (job) => ({\n    next: onFinished(`,
-    ),
-    hunt: steps('plane', 'commit', 'before', 'list_access_keys'),
-  },
-  {
     name: 'a token is stored before it is sent',
     mutation: edit(
       'control-plane/dispatch.ts',

@@ -1,7 +1,7 @@
 // One control plane, one agent and one AWS account, real processes on real sockets and files, with every fault that can be put between them. What
 // an operator asks of it goes through the REST API and is repeated until it is answered, as a client with an Idempotency-Key does.
-import { appendFileSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -20,7 +20,7 @@ export interface WorldOptions {
   readonly folder: string;
   readonly seed: string;
   readonly mutation?: Mutation | null;
-  /** Without any movement for so long, jobs count as stuck, milliseconds. */
+  /** Without any movement for so long, and for some starts of a program besides, jobs count as stuck; milliseconds. */
   readonly stuckMs?: number;
   readonly onCrash: (point: string) => void;
   readonly onLinkFault: (kind: string) => void;
@@ -35,7 +35,10 @@ export interface JobState {
 const agentName = 'host-1';
 const openStatuses: ReadonlySet<string> = new Set(['queued', 'sent', 'running']);
 const heartbeatMs = 700;
-const stuckMs = 25_000;
+const stuckMs = 20_000;
+/** Starts that a world may need before anything moves; on a busy host a start takes seconds. */
+const startsBeforeStuck = 8;
+const shownNames: Readonly<Record<ProgramName, string>> = { agent: 'agent', plane: 'control plane' };
 
 export class World {
   readonly folder: string;
@@ -51,6 +54,7 @@ export class World {
   readonly #options: WorldOptions;
   readonly #planePort: number;
   readonly #fingerprint: string;
+  readonly #stuckMs: number;
   readonly #asked: AskedJob[] = [];
   #names = 0;
   readonly #crashed: Record<ProgramName, boolean> = { agent: false, plane: false };
@@ -67,6 +71,7 @@ export class World {
     this.host = parts.host;
     this.#planePort = parts.planePort;
     this.#fingerprint = parts.fingerprint;
+    this.#stuckMs = (options.stuckMs ?? stuckMs) + startsBeforeStuck * parts.startMs;
     this.#watch('plane', parts.plane);
   }
 
@@ -111,7 +116,7 @@ export class World {
   async kill(name: ProgramName, why: string): Promise<boolean> {
     const program = this.#programs[name];
     const killed = program?.kill() ?? false;
-    if (killed) this.#options.onCrash(`${name} ${why}`);
+    if (killed) this.#options.onCrash(`${shownNames[name]} ${why}`);
     await program?.exited;
     return killed;
   }
@@ -140,10 +145,8 @@ export class World {
     const made = await this.api('/api/v1/jobs', { method: 'POST', headers, body });
     const answer = (await made.json()) as { job?: string };
     if (answer.job === undefined) throw new Error(`job refused: ${JSON.stringify(answer)}`);
-    const job: AskedJob = { id: answer.job, ...asked };
-    this.#asked.push(job);
-    appendFileSync(join(this.folder, 'asked.jsonl'), `${JSON.stringify(job)}\n`);
-    return job.id;
+    this.#asked.push({ id: answer.job, ...asked });
+    return answer.job;
   }
 
   /** Unique in this world. */
@@ -163,17 +166,14 @@ export class World {
     await this.api(`/api/v1/jobs/${id}/cancel`, { method: 'POST' });
   }
 
-  /** From now on it may end in no other way. */
-  require(id: string, statuses: readonly string[]): void {
-    const at = this.#asked.findIndex((job) => job.id === id);
-    const job = this.#asked[at];
-    if (job !== undefined) this.#asked[at] = { ...job, statuses };
+  /** It may end so too. */
+  allow(id: string, statuses: readonly string[]): void {
+    this.#expect(id, (before) => [...new Set([...before, ...statuses])]);
   }
 
-  allow(id: string, statuses: readonly string[]): void {
-    const at = this.#asked.findIndex((job) => job.id === id);
-    const job = this.#asked[at];
-    if (job !== undefined) this.#asked[at] = { ...job, statuses: [...new Set([...job.statuses, ...statuses])] };
+  /** From now on it may end in no other way. */
+  require(id: string, statuses: readonly string[]): void {
+    this.#expect(id, () => statuses);
   }
 
   async states(): Promise<readonly JobState[]> {
@@ -205,7 +205,7 @@ export class World {
       if (!states.some(({ status }) => openStatuses.has(status))) break;
       const now = `${this.endpoint.requests} ${states.map(({ status, last_sequence }) => `${status}${last_sequence}`).join()}`;
       if (now !== seen) [seen, movedAt] = [now, Date.now()];
-      if (Date.now() - movedAt > (this.#options.stuckMs ?? stuckMs)) {
+      if (Date.now() - movedAt > this.#stuckMs) {
         const stuck = states.filter(({ status }) => openStatuses.has(status));
         for (const { job, status } of stuck)
           this.faults.push({ rule: 'stuck', job, row: null, detail: `${status}; nothing moves any more` });
@@ -225,7 +225,11 @@ export class World {
     const stored = await readJobs(this.dataDir, (path, headers = {}) => this.api(path, { headers }), ids);
     const parties = readParties(this.dataDir, agentName, this.#fingerprint);
     const findings = check({ parties, asked: this.#asked, effects: this.endpoint.effects, stored });
-    return { ...findings, violations: [...this.faults, ...findings.violations] };
+    // What stood still says least, so it comes last.
+    const violations = [...findings.violations, ...this.faults];
+    if (violations.length > 0)
+      await writeFile(join(this.folder, 'evidence.json'), JSON.stringify({ parties, asked: this.#asked, stored }, null, 1));
+    return { ...findings, violations };
   }
 
   async stop(): Promise<void> {
@@ -239,6 +243,12 @@ export class World {
     await Promise.all([this.endpoint.stop(), this.relay.stop()]);
   }
 
+  #expect(id: string, statuses: (before: readonly string[]) => readonly string[]): void {
+    const at = this.#asked.findIndex((job) => job.id === id);
+    const job = this.#asked[at];
+    if (job !== undefined) this.#asked[at] = { ...job, statuses: statuses(job.statuses) };
+  }
+
   #watch(name: ProgramName, program: RunningProgram): void {
     this.#programs[name] = program;
     void program.exited.then((ended) => this.#ended(name, program, ended));
@@ -249,7 +259,7 @@ export class World {
     if (signal === 'SIGKILL') {
       if (program.crash === null || program.killedFromOutside) return;
       this.#crashed[name] = true;
-      this.#options.onCrash(`${name} ${program.crash.when} ${program.crash.place}`);
+      this.#options.onCrash(`${shownNames[name]} ${program.crash.when} ${program.crash.place}`);
       return;
     }
     const detail = `${name} ended with ${code ?? signal}`;
@@ -277,6 +287,8 @@ interface Parts {
   readonly host: Host;
   readonly planePort: number;
   readonly fingerprint: string;
+  /** How long one start of the agent took. */
+  readonly startMs: number;
   readonly plane: RunningProgram;
 }
 
@@ -308,12 +320,15 @@ async function makeParts(options: WorldOptions): Promise<Parts> {
   const body = JSON.stringify({ name: agentName });
   const invited = await fetch(`${planeUrl}/api/v1/agents`, { method: 'POST', headers, body });
   const invitation = (await invited.json()) as { code: string; fingerprint: string };
+  const startedMs = Date.now();
   const paired = await host.pair(invitation);
+  const startMs = Date.now() - startedMs;
   if (paired.status !== 0) throw new Error(`pairing failed: ${paired.stderr}`);
   // The same host, with the faults in front of its control plane.
   await Host.make(hostFolder, planeLink.url, settings);
   const { fingerprint } = invitation;
-  return { random, endpoint, relay, planeLink, awsLink, host, planePort: Number(new URL(planeUrl).port), fingerprint, plane };
+  const planePort = Number(new URL(planeUrl).port);
+  return { random, endpoint, relay, planeLink, awsLink, host, planePort, fingerprint, startMs, plane };
 }
 
 async function listening(dataDir: string): Promise<string> {
