@@ -21,6 +21,12 @@ export interface TokenBucket {
   throttled(permit: Permit): void;
   /** Calls a second at present. */
   readonly rate: number;
+  /** Calls that could start at once. */
+  readonly tokens: number;
+  /** Refusals so far. */
+  readonly throttles: number;
+  /** Calls that wait for a token. */
+  readonly waiting: number;
 }
 
 const slowest = 0.2;
@@ -50,6 +56,7 @@ class MeasuringBucket implements TokenBucket {
   #acceptedSinceCut = 0;
   #measured: Measured | null = null;
   #turn: Promise<void> = Promise.resolve();
+  #throttles = 0;
   #waiting = 0;
 
   constructor(limits: BucketLimits, clock: Clock) {
@@ -64,33 +71,36 @@ class MeasuringBucket implements TokenBucket {
     return this.#rate;
   }
 
+  get tokens(): number {
+    const passedMs = Math.max(0, this.#clock.monotonicMs() - this.#filledAtMs);
+    return Math.min(Math.max(1, this.#limits.burst), this.#tokens + (passedMs / 1000) * this.#rate);
+  }
+
+  get throttles(): number {
+    return this.#throttles;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   async take(signal?: AbortSignal): Promise<Permit> {
     signal?.throwIfAborted();
-    // The common case, when nobody is before it and a token is there.
-    if (this.#waiting > 0 || !this.#tryTake()) await this.#wait(signal);
-    return { takenAtMs: this.#clock.monotonicMs() };
-  }
-
-  #tryTake(): boolean {
-    this.#fill();
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-
-  async #wait(signal: AbortSignal | undefined): Promise<void> {
-    this.#waiting += 1;
     const before = this.#turn;
     const { promise: mine, resolve: leave } = Promise.withResolvers<void>();
     this.#turn = before.then(() => mine);
+    this.#waiting += 1;
     try {
       await untilAborted(before, signal);
       for (;;) {
         signal?.throwIfAborted();
-        if (this.#tryTake()) return;
+        this.#fill();
+        if (this.#tokens >= 1) break;
         // A timer's grain makes a shorter wait a busy loop.
         await this.#clock.sleep(Math.max(1, ((1 - this.#tokens) / this.#rate) * 1000), signal);
       }
+      this.#tokens -= 1;
+      return { takenAtMs: this.#clock.monotonicMs() };
     } finally {
       this.#waiting -= 1;
       leave();
@@ -122,6 +132,7 @@ class MeasuringBucket implements TokenBucket {
   }
 
   throttled(permit: Permit): void {
+    this.#throttles += 1;
     const now = this.#clock.monotonicMs();
     // One cut an emptying: calls that were under way at the cut belong to it.
     if (this.#lastCutMs !== null && permit.takenAtMs <= this.#lastCutMs) return;

@@ -4,6 +4,7 @@ import { CallSignals } from './call-signals.ts';
 import PQueue from 'p-queue';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
 import { createTokenBucket, type TokenBucket } from '../iam/limiter.ts';
+import type { LimiterSnapshot } from '../iam/limiter-snapshot.ts';
 import { decideRetry, judge, retryLimits } from '../iam/retry.ts';
 import type { Clock } from '../job/clock.ts';
 
@@ -23,11 +24,19 @@ function principalKey({ connection, roleArn, service }: CallRequest): string {
 
 const maxBuckets = 10_000;
 
-class LimitedCaller implements IamCaller {
+/** A principal's bucket, and who uses it. */
+interface Principal {
+  readonly bucket: TokenBucket;
+  readonly service: CallRequest['service'];
+  readonly roleArn: string | null;
+  readonly connections: Set<string>;
+}
+
+class LimitedCaller implements LimitedIamCaller {
   readonly #inner: IamCaller;
   readonly #options: LimitedCallerOptions;
   readonly #queues = new Map<string, PQueue>();
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #principals = new Map<string, Principal>();
   readonly #signals = new CallSignals();
 
   constructor(inner: IamCaller, options: LimitedCallerOptions) {
@@ -64,6 +73,25 @@ class LimitedCaller implements IamCaller {
     for (const queue of this.#queues.values()) queue.clear();
   }
 
+  snapshot(): LimiterSnapshot {
+    const buckets = [...this.#principals.values()].map(({ bucket, service, roleArn, connections }) => ({
+      service,
+      connections: [...connections],
+      roleArn,
+      callsPerSecond: bucket.rate,
+      tokens: bucket.tokens,
+      throttles: bucket.throttles,
+      waiting: bucket.waiting,
+    }));
+    const queues = [...this.#queues].map(([connection, { pending, size, concurrency }]) => ({
+      connection,
+      underWay: pending,
+      inFlight: concurrency,
+      waiting: size,
+    }));
+    return { buckets, queues };
+  }
+
   #queueFor({ connection }: CallRequest): PQueue {
     let queue = this.#queues.get(connection.label);
     if (queue === undefined) {
@@ -74,15 +102,20 @@ class LimitedCaller implements IamCaller {
   }
 
   #bucketFor(request: CallRequest): TokenBucket {
+    const { service, connection } = request;
     const key = principalKey(request);
-    const known = this.#buckets.get(key);
-    if (known !== undefined) return known;
-    // Rows name roles, so their number is not ours to know: the oldest is forgotten, and learned again when needed.
-    const oldest = this.#buckets.size >= maxBuckets ? this.#buckets.keys().next().value : undefined;
-    if (oldest !== undefined) this.#buckets.delete(oldest);
-    const bucket = createTokenBucket(request.connection.limits, this.#options.clock);
-    this.#buckets.set(key, bucket);
-    return bucket;
+    let principal = this.#principals.get(key);
+    if (principal === undefined) {
+      // Rows name roles, so their number is not ours to know: the oldest is forgotten, and learned again when needed.
+      const oldest = this.#principals.size >= maxBuckets ? this.#principals.keys().next().value : undefined;
+      if (oldest !== undefined) this.#principals.delete(oldest);
+      const bucket = createTokenBucket(connection.limits, this.#options.clock);
+      const roleArn = request.roleArn ?? connection.roleArn ?? null;
+      principal = { bucket, service, roleArn, connections: new Set() };
+      this.#principals.set(key, principal);
+    }
+    principal.connections.add(connection.label);
+    return principal.bucket;
   }
 
   async #attempts(request: CallRequest): Promise<CallAnswer> {
@@ -120,6 +153,13 @@ class LimitedCaller implements IamCaller {
   }
 }
 
-export function limitedCaller(inner: IamCaller, options: LimitedCallerOptions): IamCaller & { close(): void } {
+/** Paces, bounds and repeats the calls of `inner`. */
+export interface LimitedIamCaller extends IamCaller {
+  /** What it is doing at this moment. */
+  snapshot(): LimiterSnapshot;
+  close(): void;
+}
+
+export function limitedCaller(inner: IamCaller, options: LimitedCallerOptions): LimitedIamCaller {
   return new LimitedCaller(inner, options);
 }

@@ -144,6 +144,30 @@ describe('the queue of calls', () => {
     caller.close();
   });
 
+  it('says what it is doing', async () => {
+    const { caller, open, settle } = held();
+    const role = 'arn:aws:iam::123456789012:role/reader';
+    const all = ['a', 'b', 'c', 'd'].map((sessionName) => caller.call(request({ sessionName })));
+    await settle();
+    expect(caller.snapshot().queues).to.deep.equal([{ connection: 'test', underWay: 3, inFlight: 3, waiting: 1 }]);
+    const [own] = caller.snapshot().buckets;
+    expect(own).to.include({ service: 'iam', roleArn: null, callsPerSecond: 1000, throttles: 0, waiting: 0 });
+    expect(own?.connections).to.deep.equal(['test']);
+    expect(own?.tokens).to.be.within(990, 1000);
+    for (let ended = 0; ended < 4; ended += 1) {
+      open.shift()?.();
+      await settle();
+    }
+    await Promise.all(all);
+    const last = caller.call(request({ roleArn: role }));
+    await settle();
+    open.shift()?.();
+    await last;
+    expect(caller.snapshot().buckets.map(({ roleArn }) => roleArn)).to.deep.equal([null, role]);
+    expect(caller.snapshot().queues[0]).to.include({ underWay: 0, waiting: 0 });
+    caller.close();
+  });
+
   it('after close, makes no call', async () => {
     const { caller, calls } = playing([ok]);
     caller.close();
