@@ -167,6 +167,7 @@ export function awsCaller(
   return {
     call: limited.call.bind(limited),
     snapshot: limited.snapshot.bind(limited),
+    waits: limited.waits.bind(limited),
     close: (): void => {
       limited.close();
       inner.close();

@@ -14,6 +14,8 @@ export interface CallRequest {
   /** Name of an assumed role's session, unless the connection has one. */
   readonly sessionName: string;
   readonly repeat: Repeat;
+  /** Whose call it is: jobs take turns. */
+  readonly job?: string;
   /** A person waits for it: it goes before the calls of batches. */
   readonly interactive?: boolean;
   /** Longest time that attempts may be repeated for. Without it: the carrier's default. */
@@ -44,6 +46,8 @@ export type CallAnswer =
       readonly attempts: number;
       /** The operation that answered when it is not the one asked for: AssumeRole refused, so the call was not made. */
       readonly operation?: string;
+      /** Who called, as AWS knows it: an access key id or the ARN of a role. Never shown. */
+      readonly principal?: string;
       /** Retries were used up: the wording says how many there were. */
       readonly exhausted?: boolean;
     }

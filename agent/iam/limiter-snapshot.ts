@@ -29,3 +29,14 @@ export interface LimiterSnapshot {
   readonly buckets: readonly BucketSnapshot[];
   readonly queues: readonly QueueSnapshot[];
 }
+
+/** What the calls of one job wait for at this moment: how many of each. */
+export interface CallWaits {
+  /** On their way to AWS: they wait for nothing of ours. */
+  readonly calling: number;
+  readonly rateLimit: number;
+  readonly queue: number;
+  readonly retry: number;
+  /** The lowest of the rates that its calls wait for; null when none does. */
+  readonly callsPerSecond: number | null;
+}

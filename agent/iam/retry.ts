@@ -48,14 +48,32 @@ export interface Tries {
   readonly budgetMs: number;
   /** Uniform in [0, 1). */
   readonly random: number;
+  /** How long the answer asks to wait; null: it does not say. */
+  readonly askedMs: number | null;
 }
 
-/** Exponential back-off with full jitter, until the budget is used up. */
+/** What an answer asks for: `x-amz-retry-after` (milliseconds) or `Retry-After` (seconds, or a time by the server's own clock). */
+export function retryAfterMs(answer: CallAnswer): number | null {
+  if (answer.kind !== 'answer') return null;
+  const header = (wanted: string): string | undefined =>
+    answer.headers.find(([name]) => name.toLowerCase() === wanted)?.[1].trim();
+  const milliseconds = header('x-amz-retry-after');
+  if (milliseconds !== undefined && /^\d{1,9}$/.test(milliseconds)) return Number(milliseconds);
+  const after = header('retry-after');
+  if (after === undefined) return null;
+  if (/^\d{1,6}$/.test(after)) return Number(after) * 1000;
+  // Two times of one clock: it may be hours off.
+  const ms = Date.parse(after) - Date.parse(header('date') ?? '');
+  return Number.isNaN(ms) ? null : Math.max(0, ms);
+}
+
+/** Exponential back-off with full jitter, never less than the answer asks for, until the budget is used up. */
 export function decideRetry(verdict: Verdict, repeat: Repeat, tries: Tries): RetryDecision {
   if (verdict === 'final') return { kind: 'stop', exhausted: false };
   if (verdict === 'ambiguous' && repeat !== 'safe') return { kind: 'stop', exhausted: false };
   const base = verdict === 'throttled' ? retryLimits.throttledBaseMs : retryLimits.otherBaseMs;
-  const afterMs = Math.min(retryLimits.capMs, base * 2 ** Math.min(tries.attempts - 1, 20)) * tries.random;
+  const backoffMs = Math.min(retryLimits.capMs, base * 2 ** Math.min(tries.attempts - 1, 20)) * tries.random;
+  const afterMs = Math.max(backoffMs, tries.askedMs ?? 0);
   if (tries.elapsedMs + afterMs > tries.budgetMs) return { kind: 'stop', exhausted: tries.attempts > 1 };
   return { kind: 'again', afterMs };
 }

@@ -67,8 +67,9 @@ class HttpIamCaller implements IamCaller {
     if (keys === 'aborted') return { kind: 'aborted' };
     if (keys.kind !== 'keys') return keys;
     const answer = await this.#send(line, request, keys.keys, request.signal);
-    if (answer.kind === 'answer' && request.roleArn !== null && saysExpired(answer)) line.sessions.forget();
-    return answer;
+    if (answer.kind !== 'answer') return answer;
+    if (request.roleArn !== null && saysExpired(answer)) line.sessions.forget();
+    return { ...answer, principal: request.roleArn ?? request.connection.roleArn ?? keys.keys.accessKeyId };
   }
 
   close(): void {

@@ -1,42 +1,51 @@
-// Bounds the calls in flight of each connection (p-queue), paces every attempt through the account's bucket, and repeats what may be
-// repeated. Each attempt counts against the rate; a call that waits between attempts keeps its place.
+// Bounds the calls under way of each connection (p-queue), paces every attempt through its principal's bucket, and repeats what may be
+// repeated. Each attempt counts against the rate; a call that waits between attempts holds no place.
 import { CallSignals } from './call-signals.ts';
+import { CallLane, type Principal } from './call-lane.ts';
 import PQueue from 'p-queue';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
-import { createTokenBucket, type TokenBucket } from '../iam/limiter.ts';
-import type { LimiterSnapshot } from '../iam/limiter-snapshot.ts';
-import { decideRetry, judge, retryLimits } from '../iam/retry.ts';
+import { createTokenBucket, type Permit } from '../iam/limiter.ts';
+import type { CallWaits, LimiterSnapshot } from '../iam/limiter-snapshot.ts';
+import { decideRetry, judge, retryAfterMs, retryLimits, type Verdict } from '../iam/retry.ts';
 import type { Clock } from '../job/clock.ts';
 
 export interface LimitedCallerOptions {
   readonly clock: Clock;
-  /** A call took this long to start. */
-  readonly onWait?: (connection: string, waitedMs: number) => void;
   /** An attempt is made again. */
   readonly onRetry?: (connection: string, operation: string, attempts: number) => void;
 }
 
-/** Whoever AWS counts the calls of: IAM and STS count apart, and each role and each set of keys is a principal. */
-function principalKey({ connection, roleArn, service }: CallRequest): string {
-  const principal = roleArn ?? connection.roleArn ?? connection.credentials;
-  return JSON.stringify([service, connection.endpoints[service] ?? connection.region, principal]);
+/** Paces, bounds and repeats the calls of `inner`. */
+export interface LimitedIamCaller extends IamCaller {
+  /** What it is doing at this moment. */
+  snapshot(): LimiterSnapshot;
+  /** What the calls of each job wait for at this moment. */
+  waits(): ReadonlyMap<string, CallWaits>;
+  close(): void;
 }
 
-const maxBuckets = 10_000;
+/** Rows name roles, so their number is not ours to know: the oldest are forgotten, and learned again when needed. */
+const maxPrincipals = 10_000;
 
-/** A principal's bucket, and who uses it. */
-interface Principal {
-  readonly bucket: TokenBucket;
-  readonly service: CallRequest['service'];
-  readonly roleArn: string | null;
-  readonly connections: Set<string>;
+/** A call from its first wait to its answer. */
+interface OpenCall {
+  readonly job: string;
+  readonly lane: CallLane;
+  at: 'line' | 'calling' | 'retry';
+}
+
+interface Attempt {
+  readonly answer: CallAnswer;
+  readonly verdict: Verdict;
 }
 
 class LimitedCaller implements LimitedIamCaller {
   readonly #inner: IamCaller;
   readonly #options: LimitedCallerOptions;
-  readonly #queues = new Map<string, PQueue>();
+  readonly #places = new Map<string, PQueue>();
+  readonly #lanes = new Map<string, CallLane>();
   readonly #principals = new Map<string, Principal>();
+  readonly #calls = new Set<OpenCall>();
   readonly #signals = new CallSignals();
 
   constructor(inner: IamCaller, options: LimitedCallerOptions) {
@@ -45,119 +54,164 @@ class LimitedCaller implements LimitedIamCaller {
   }
 
   call(request: CallRequest): Promise<CallAnswer> {
-    return this.#signals.run(request.signal, (signal) => this.#queued(request, signal));
-  }
-
-  async #queued(request: CallRequest, signal: AbortSignal): Promise<CallAnswer> {
-    if (signal.aborted) return { kind: 'aborted' };
-    const { clock, onWait } = this.#options;
-    const { label } = request.connection;
-    const askedAtMs = clock.monotonicMs();
-    const work: { running: Promise<CallAnswer> | null } = { running: null };
-    const task = async (): Promise<void> => {
-      onWait?.(label, clock.monotonicMs() - askedAtMs);
-      work.running = this.#attempts({ ...request, signal });
-      await work.running;
-    };
-    try {
-      await this.#queueFor(request).add(task, { priority: request.interactive === true ? 1 : 0, signal });
-    } catch (error) {
-      // An abort ends the wait at once; a call under way says itself how far it came.
-      if (work.running === null && !signal.aborted) throw error;
-    }
-    return work.running === null ? { kind: 'aborted' } : await work.running;
+    return this.#signals.run(request.signal, async (signal) => {
+      const call: OpenCall = { job: request.job ?? '', lane: this.#laneFor(request), at: 'line' };
+      this.#calls.add(call);
+      try {
+        return await this.#attempts({ ...request, signal }, call);
+      } finally {
+        this.#calls.delete(call);
+      }
+    });
   }
 
   close(): void {
     this.#signals.close(new Error('the agent is stopping'));
-    for (const queue of this.#queues.values()) queue.clear();
+    for (const places of this.#places.values()) places.clear();
+  }
+
+  async #attempts(request: CallRequest, call: OpenCall): Promise<CallAnswer> {
+    const { clock, onRetry } = this.#options;
+    const { signal, repeat, connection, operation } = request;
+    const budgetMs = request.retryForMs ?? retryLimits.budgetMs;
+    let firstAtMs: number | null = null;
+    for (let attempts = 1; ; attempts += 1) {
+      call.at = 'line';
+      const who = { job: request.job ?? null, interactive: request.interactive === true, again: attempts > 1 };
+      const attempt = await call.lane.pass(who, signal, async (permit) => await this.#attempt(request, call, permit));
+      // Every attempt before this one is known not to have been carried out, or may be repeated.
+      if (attempt === null) return { kind: 'aborted' };
+      const { answer, verdict } = attempt;
+      if (answer.kind === 'aborted') return answer;
+      const now = clock.monotonicMs();
+      firstAtMs ??= now;
+      const tries = { attempts, elapsedMs: now - firstAtMs, budgetMs, random: clock.random() };
+      const decision = decideRetry(verdict, repeat, { ...tries, askedMs: retryAfterMs(answer) });
+      if (decision.kind === 'stop') return { ...answer, attempts, ...(decision.exhausted ? { exhausted: true } : {}) };
+      onRetry?.(connection.label, operation, attempts);
+      call.at = 'retry';
+      try {
+        await clock.sleep(decision.afterMs, signal);
+      } catch (error) {
+        if (signal.aborted) return { kind: 'aborted' };
+        throw error;
+      }
+    }
+  }
+
+  async #attempt(request: CallRequest, call: OpenCall, permit: Permit): Promise<Attempt> {
+    if (request.mayCall?.() === false) return { answer: { kind: 'aborted' }, verdict: 'final' };
+    call.at = 'calling';
+    const { principal } = call.lane;
+    const answer = await this.#inner.call(request);
+    const verdict = judge(request, answer);
+    // What AssumeRole says is about another principal's rate.
+    if (answer.kind !== 'answer' || answer.operation !== undefined) return { answer, verdict };
+    const now = answer.principal === undefined ? principal : this.#named(call.lane, answer.principal);
+    // Keys were changed: what the new ones' account says is nothing to the old ones' rate.
+    if (now !== principal) return { answer, verdict };
+    if (verdict === 'throttled') principal.bucket.throttled(permit);
+    else principal.bucket.accepted(permit);
+    return { answer, verdict };
+  }
+
+  #placesOf({ label, limits }: CallRequest['connection']): PQueue {
+    const concurrency = Math.max(1, limits.inFlight);
+    let places = this.#places.get(label);
+    if (places === undefined) {
+      places = new PQueue({ concurrency });
+      this.#places.set(label, places);
+    } else if (places.concurrency !== concurrency) places.concurrency = concurrency;
+    return places;
+  }
+
+  #laneFor({ connection, service, roleArn: rowRole }: CallRequest): CallLane {
+    const roleArn = rowRole ?? connection.roleArn ?? null;
+    const key = JSON.stringify([connection.label, service, roleArn]);
+    const known = this.#lanes.get(key);
+    if (known?.connection === connection) return known;
+    // Until AWS has answered, whoever has the same credentials is the same.
+    const who = JSON.stringify([service, endpointOf(connection, service), roleArn, connection.credentials]);
+    const principal = this.#principal(who, connection.limits, null);
+    const lane = new CallLane({ connection, service, roleArn, principal }, this.#placesOf(connection));
+    keep(this.#lanes, key, lane);
+    return lane;
+  }
+
+  #principal(key: string, limits: CallRequest['connection']['limits'], name: string | null): Principal {
+    let principal = this.#principals.get(key);
+    if (principal === undefined) {
+      principal = { bucket: createTokenBucket(limits, this.#options.clock), name };
+      keep(this.#principals, key, principal);
+    } else principal.bucket.keepWithin(limits.maxCallsPerSecond);
+    return principal;
+  }
+
+  /** The principal that the lane calls as, now that an answer named it. */
+  #named(lane: CallLane, name: string): Principal {
+    const { principal, connection, service } = lane;
+    if (principal.name === name) return principal;
+    const key = JSON.stringify([service, endpointOf(connection, service), name]);
+    if (principal.name === null && !this.#principals.has(key)) {
+      principal.name = name;
+      keep(this.#principals, key, principal);
+    } else lane.principal = this.#principal(key, connection.limits, name);
+    return lane.principal;
   }
 
   snapshot(): LimiterSnapshot {
-    const buckets = [...this.#principals.values()].map(({ bucket, service, roleArn, connections }) => ({
-      service,
-      connections: [...connections],
-      roleArn,
+    const lanes = [...this.#lanes.values()];
+    const waitingIn = (some: readonly CallLane[], what: CallLane['waitsFor']): number =>
+      some.reduce((sum, { waiting, waitsFor }) => sum + (waitsFor === what ? waiting : 0), 0);
+    const buckets = [...Map.groupBy(lanes, ({ principal }) => principal)].map(([{ bucket }, users]) => ({
+      service: users[0]?.service ?? 'iam',
+      connections: [...new Set(users.map(({ connection }) => connection.label))],
+      roleArn: users[0]?.roleArn ?? null,
       callsPerSecond: bucket.rate,
       tokens: bucket.tokens,
       throttles: bucket.throttles,
-      waiting: bucket.waiting,
+      waiting: waitingIn(users, 'rate_limit'),
     }));
-    const queues = [...this.#queues].map(([connection, { pending, size, concurrency }]) => ({
-      connection,
+    const queues = [...this.#places].map(([label, { pending, concurrency }]) => ({
+      connection: label,
       underWay: pending,
       inFlight: concurrency,
-      waiting: size,
+      waiting: waitingIn(
+        lanes.filter(({ connection }) => connection.label === label),
+        'queue',
+      ),
     }));
     return { buckets, queues };
   }
 
-  #queueFor({ connection }: CallRequest): PQueue {
-    let queue = this.#queues.get(connection.label);
-    if (queue === undefined) {
-      queue = new PQueue({ concurrency: Math.max(1, connection.limits.inFlight) });
-      this.#queues.set(connection.label, queue);
-    }
-    return queue;
-  }
-
-  #bucketFor(request: CallRequest): TokenBucket {
-    const { service, connection } = request;
-    const key = principalKey(request);
-    let principal = this.#principals.get(key);
-    if (principal === undefined) {
-      // Rows name roles, so their number is not ours to know: the oldest is forgotten, and learned again when needed.
-      const oldest = this.#principals.size >= maxBuckets ? this.#principals.keys().next().value : undefined;
-      if (oldest !== undefined) this.#principals.delete(oldest);
-      const bucket = createTokenBucket(connection.limits, this.#options.clock);
-      const roleArn = request.roleArn ?? connection.roleArn ?? null;
-      principal = { bucket, service, roleArn, connections: new Set() };
-      this.#principals.set(key, principal);
-    }
-    principal.connections.add(connection.label);
-    return principal.bucket;
-  }
-
-  async #attempts(request: CallRequest): Promise<CallAnswer> {
-    const { clock, onRetry } = this.#options;
-    const { signal, repeat } = request;
-    const bucket = this.#bucketFor(request);
-    const startedAtMs = clock.monotonicMs();
-    const budgetMs = request.retryForMs ?? retryLimits.budgetMs;
-    for (let attempts = 1; ; attempts += 1) {
-      let permit;
-      try {
-        permit = await bucket.take(signal);
-      } catch (error) {
-        if (signal.aborted) return { kind: 'aborted' };
-        throw error;
+  waits(): ReadonlyMap<string, CallWaits> {
+    const jobs = new Map<string, { -readonly [K in keyof CallWaits]: CallWaits[K] }>();
+    for (const { job, lane, at } of this.#calls) {
+      let waits = jobs.get(job);
+      if (waits === undefined) {
+        waits = { calling: 0, rateLimit: 0, queue: 0, retry: 0, callsPerSecond: null };
+        jobs.set(job, waits);
       }
-      if (request.mayCall?.() === false) return { kind: 'aborted' };
-      const answer = await this.#inner.call(request);
-      if (answer.kind === 'aborted') return answer;
-      const verdict = judge(request, answer);
-      if (verdict === 'throttled') bucket.throttled(permit);
-      else if (answer.kind === 'answer') bucket.accepted(permit);
-      const tries = { attempts, elapsedMs: clock.monotonicMs() - startedAtMs, budgetMs, random: clock.random() };
-      const decision = decideRetry(verdict, repeat, tries);
-      if (decision.kind === 'stop') return { ...answer, attempts, ...(decision.exhausted ? { exhausted: true } : {}) };
-      onRetry?.(request.connection.label, request.operation, attempts);
-      try {
-        await clock.sleep(decision.afterMs, signal);
-      } catch (error) {
-        // Every attempt so far is known not to have been carried out, or may be repeated.
-        if (signal.aborted) return { kind: 'aborted' };
-        throw error;
+      if (at !== 'line') waits[at] += 1;
+      else if (lane.waitsFor === 'queue') waits.queue += 1;
+      else {
+        waits.rateLimit += 1;
+        waits.callsPerSecond = Math.min(waits.callsPerSecond ?? Infinity, lane.principal.bucket.rate);
       }
     }
+    return jobs;
   }
 }
 
-/** Paces, bounds and repeats the calls of `inner`. */
-export interface LimitedIamCaller extends IamCaller {
-  /** What it is doing at this moment. */
-  snapshot(): LimiterSnapshot;
-  close(): void;
+function endpointOf({ endpoints, region }: CallRequest['connection'], service: CallRequest['service']): string {
+  return endpoints[service] ?? region;
+}
+
+/** Sets an entry; the oldest goes when there are too many. */
+function keep<T>(entries: Map<string, T>, key: string, value: T): void {
+  const oldest = entries.size >= maxPrincipals ? entries.keys().next().value : undefined;
+  if (oldest !== undefined) entries.delete(oldest);
+  entries.set(key, value);
 }
 
 export function limitedCaller(inner: IamCaller, options: LimitedCallerOptions): LimitedIamCaller {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Repeat } from '../../../agent/iam/action.ts';
 import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
-import { decideRetry, judge, retryLimits, type Verdict } from '../../../agent/iam/retry.ts';
+import { decideRetry, judge, retryAfterMs, retryLimits, type Verdict } from '../../../agent/iam/retry.ts';
 
 const error = (status: number, code: string): CallAnswer => {
   const body = `<ErrorResponse><Error><Code>${code}</Code></Error></ErrorResponse>`;
@@ -50,7 +50,7 @@ describe('what an attempt came to', () => {
 });
 
 describe('making a call again', () => {
-  const tries = { attempts: 1, elapsedMs: 0, budgetMs: 10_000, random: 0.5 };
+  const tries = { attempts: 1, elapsedMs: 0, budgetMs: 10_000, random: 0.5, askedMs: null };
   const again = (verdict: Verdict, repeat: Repeat): boolean => decideRetry(verdict, repeat, tries).kind === 'again';
 
   it('depends on whether a second time does more than the first', () => {
@@ -73,6 +73,7 @@ describe('making a call again', () => {
           elapsedMs: 0,
           budgetMs: Infinity,
           random,
+          askedMs: null,
         });
         return decision.kind === 'again' ? decision.afterMs : -1;
       });
@@ -87,5 +88,58 @@ describe('making a call again', () => {
     expect(decideRetry('throttled', 'safe', late)).to.deep.equal({ kind: 'stop', exhausted: false });
     expect(decideRetry('throttled', 'safe', { ...late, attempts: 3 })).to.deep.equal({ kind: 'stop', exhausted: true });
     expect(decideRetry('final', 'safe', { ...tries, attempts: 3 })).to.deep.equal({ kind: 'stop', exhausted: false });
+  });
+
+  it('waits as long as the answer asks, and no more when that is too long', () => {
+    expect(decideRetry('throttled', 'never', { ...tries, askedMs: 7000 })).to.deep.equal({
+      kind: 'again',
+      afterMs: 7000,
+    });
+    expect(decideRetry('throttled', 'safe', { ...tries, askedMs: 1 })).to.deep.equal({ kind: 'again', afterMs: 250 });
+    expect(decideRetry('throttled', 'safe', { ...tries, askedMs: 10_001 }).kind).to.equal('stop');
+    expect(decideRetry('final', 'safe', { ...tries, askedMs: 1 }).kind).to.equal('stop');
+  });
+});
+
+describe('how long an answer asks to wait', () => {
+  const date = 'Wed, 09 Jun 2021 14:16:51 GMT';
+  const cases: readonly [title: string, headers: [string, string][], ms: number | null][] = [
+    ['not said', [], null],
+    ['seconds', [['Retry-After', '7']], 7000],
+    ['milliseconds, as AWS has it', [['X-Amz-Retry-After', '250']], 250],
+    [
+      'a time, by the clock of whoever sent it',
+      [
+        ['retry-after', 'Wed, 09 Jun 2021 14:17:01 GMT'],
+        ['Date', date],
+      ],
+      10_000,
+    ],
+    [
+      'a time that is over',
+      [
+        ['retry-after', 'Wed, 09 Jun 2021 14:16:01 GMT'],
+        ['Date', date],
+      ],
+      0,
+    ],
+    ['a time without a clock', [['retry-after', date]], null],
+    [
+      'nonsense',
+      [
+        ['retry-after', '-1'],
+        ['x-amz-retry-after', '1e9'],
+      ],
+      null,
+    ],
+  ];
+  for (const [title, headers, ms] of cases) {
+    it(title, () => {
+      expect(retryAfterMs({ kind: 'answer', status: 503, headers, body: '', attempts: 1 })).to.equal(ms);
+    });
+  }
+
+  it('nothing without an answer', () => {
+    expect(retryAfterMs(lost('closed', true))).to.equal(null);
   });
 });

@@ -59,6 +59,7 @@ describe('the queue of calls', () => {
     const { caller, open, order, settle } = held();
     const names = ['a', 'b', 'c', 'd', 'e'];
     const all = names.map((sessionName) => caller.call(request({ sessionName })));
+    await settle();
     all.push(caller.call(request({ sessionName: 'urgent', interactive: true })));
     await settle();
     expect(order).to.deep.equal(['a', 'b', 'c']);
