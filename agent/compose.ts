@@ -5,6 +5,7 @@ import { signFinished } from '../protocol/finished-statement.ts';
 import { keySetSchema } from '../protocol/key-set.ts';
 import { signSession } from '../protocol/session-token.ts';
 import { Agent, type AgentParts } from './agent.ts';
+import { localParts } from './compose-local.ts';
 import type { AgentConfig } from './config/load-config.ts';
 import type { EventSink } from './events.ts';
 import { createIamCaller } from './io/call-iam.ts';
@@ -12,7 +13,7 @@ import { systemClock } from './io/clock-system.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
 import { openJournal } from './io/journal-sqlite.ts';
-import { readSecretFile } from './io/keys-file.ts';
+import { readSecretFile, secretFileStamp } from './io/keys-file.ts';
 import { websocketTransport } from './io/link-websocket.ts';
 import { limitedCaller } from './io/queue-p-queue.ts';
 import { schedule } from './io/schedule-node-cron.ts';
@@ -21,6 +22,9 @@ import type { Clock } from './job/clock.ts';
 import type { Connection } from './connection.ts';
 import { Jobs } from './job/jobs.ts';
 import type { Journal } from './job/journal.ts';
+import type { RunLog } from './local/run-log.ts';
+import { limiterSchema, type LimiterSnapshot } from './local/status.ts';
+import { Watch } from './local/watch.ts';
 import { TrustStore } from './job/trust-store.ts';
 import { TrustedTime } from './job/trusted-time.ts';
 
@@ -54,10 +58,13 @@ async function giveBack(releases: AgentParts['releases']): Promise<void> {
 
 async function takeParts(
   config: AgentConfig,
-  { version, env, events }: ComposeOptions,
+  options: ComposeOptions,
   releases: AgentParts['releases'],
 ): Promise<AgentParts | Refusal> {
+  const { version, env } = options;
   const clock = systemClock();
+  const watch = new Watch(options.events, () => clock.now());
+  const events = watch.sink;
   const lock = await acquireStateLock(config.stateDir);
   if (isRefusal(lock)) return lock;
   releases.push(() => lock.release());
@@ -84,7 +91,7 @@ async function takeParts(
     onOverlap: () => events('housekeeping.overlapped', { task: 'journal_retention' }),
   });
   releases.push(() => housekeeping.stop());
-  return assemble({ config, version, clock, events, journal, identity, releases });
+  return assemble({ config, version, clock, events, watch, journal, identity, releases });
 }
 
 interface Taken {
@@ -92,13 +99,14 @@ interface Taken {
   readonly version: string;
   readonly clock: Clock;
   readonly events: EventSink;
-  readonly journal: Journal;
+  readonly watch: Watch;
+  readonly journal: Journal & RunLog;
   readonly identity: Identity;
   readonly releases: AgentParts['releases'];
 }
 
 async function assemble(taken: Taken): Promise<AgentParts> {
-  const { config, version, clock, events, journal, identity, releases } = taken;
+  const { config, version, clock, events, watch, journal, identity, releases } = taken;
   const facts = await journal.facts();
   const stepped = keySetSchema.safeParse(facts.keySet).data;
   const keySet = stepped !== undefined && stepped.version > identity.key_set.version ? stepped : identity.key_set;
@@ -127,6 +135,20 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     drain: drain.signal,
     signal: abort.signal,
   });
+  const stopping = { drain: drain.signal, signal: abort.signal, onFault: fault.raise };
+  const local = localParts({
+    config,
+    version,
+    clock,
+    events,
+    watch,
+    journal,
+    jobs,
+    caller,
+    agent,
+    releases,
+    ...stopping,
+  });
   return {
     config,
     version,
@@ -135,6 +157,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     hashing: nodeHashing,
     time,
     journal,
+    ...local,
     trust: new TrustStore({ agent, controlPlane, keySet }, journal),
     jobs,
     transport: websocketTransport(config.controlPlane.url, config.controlPlane),
@@ -155,6 +178,7 @@ export function awsCaller(
     clock,
     userAgent: `iam-agent/${version}`,
     readSecretFile,
+    secretFileStamp,
     onEvent: (name, { connection }) => {
       if (name === 'credentials_unavailable')
         events('credentials.failed', { connection: String(connection), code: name });
@@ -166,13 +190,19 @@ export function awsCaller(
   });
   return {
     call: limited.call.bind(limited),
-    snapshot: limited.snapshot.bind(limited),
+    snapshot: (): LimiterSnapshot | null => snapshotOf(limited),
     waits: limited.waits.bind(limited),
     close: (): void => {
       limited.close();
       inner.close();
     },
   };
+}
+
+/** What the limiter tells of itself, if this version of it does. */
+function snapshotOf(limited: object): LimiterSnapshot | null {
+  if (!('snapshot' in limited) || typeof limited.snapshot !== 'function') return null;
+  return limiterSchema.safeParse(limited.snapshot()).data ?? null;
 }
 
 function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: number): AgentParts['nextToken'] {
@@ -186,12 +216,13 @@ function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: 
   };
 }
 
-async function clean(journal: Journal, clock: Clock, events: EventSink): Promise<void> {
+async function clean(journal: Journal & RunLog, clock: Clock, events: EventSink): Promise<void> {
   const startedMs = clock.monotonicMs();
   const { jobs, entries } = await journal.purge(clock.now());
+  const runs = await journal.purgeRuns(clock.now());
   events('housekeeping.ran', {
     task: 'journal_retention',
-    removed: jobs + entries,
+    removed: jobs + entries + runs,
     durationMs: clock.monotonicMs() - startedMs,
   });
 }

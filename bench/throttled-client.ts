@@ -59,6 +59,8 @@ function ours(): { runRow: RunRow; close: () => void } {
     endpoints: { iam: url, sts: url },
     limits: { callsPerSecond: 5, maxCallsPerSecond: 1000, burst: 10, inFlight },
     readBackSeconds: 60,
+    deactivateOrphans: false,
+    markCreated: false,
   };
   const caller = awsCaller([connection], { version: '0.0.0', clock: systemClock(), events: () => undefined });
   const runRow: RunRow = async (UserName) => {
