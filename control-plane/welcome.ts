@@ -2,7 +2,7 @@
 // protocol's reducer. Everything is committed before the welcome is sent.
 import { type HelloDecision, onHello } from '../protocol/control-plane-job.ts';
 import type { StoredView } from '../protocol/frames-to-agent.ts';
-import type { FrameToControlPlane, HeldView } from '../protocol/frames-to-control-plane.ts';
+import { type FrameToControlPlane, type HeldView, offeredConnections } from '../protocol/frames-to-control-plane.ts';
 import { protocolVersion } from '../protocol/version.ts';
 import { type Dispatch, requeue, tokenExpired } from './dispatch.ts';
 import { type FrameOutcome, type SessionContext, done, stale } from './session-context.ts';
@@ -21,7 +21,7 @@ export async function welcome(context: SessionContext, dispatch: Dispatch, hello
     if ((await speaking(tx, identity.agent, identity.counter)) === null) return null;
     await saveHello(tx, identity.agent, {
       version: hello.agent_version,
-      connections: hello.connections,
+      connections: offeredConnections(hello),
       nowMs: now(),
     });
     return meet(context, tx, hello.jobs);

@@ -9,11 +9,13 @@ const count = z.int().nonnegative();
 const errorCode = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 const detail = z.string().max(2_000);
 
+const actionNames = z.array(z.string().max(128)).max(1_000);
+
 /** What a connection offers; labels and names only. */
 export const connectionViewSchema = z.object({
   label: z.string().max(128),
   region: z.string().max(64),
-  actions: z.array(z.string().max(128)).max(1_000),
+  actions: actionNames,
 });
 export type ConnectionView = z.infer<typeof connectionViewSchema>;
 
@@ -35,7 +37,16 @@ export const framesToControlPlane = {
     agent_version: z.string().max(64),
     session: z.int().positive(),
     key_set_version: z.int().positive(),
-    connections: z.array(connectionViewSchema).max(200),
+    connections: z
+      .array(
+        connectionViewSchema.extend({
+          /** Indexes into this frame's `actions`, in place of names: 200 connections with every name would not fit a frame. */
+          allowed: z.array(z.int().nonnegative().max(999)).max(1_000).exactOptional(),
+        }),
+      )
+      .max(200),
+    /** The names that `allowed` points at. */
+    actions: actionNames.exactOptional(),
     catalogue_digest: digestSchema,
     jobs: z.array(heldViewSchema).max(limits.jobsPerAgent),
   }),
@@ -80,3 +91,15 @@ export const framesToControlPlane = {
 export type FrameToControlPlane = {
   [K in keyof typeof framesToControlPlane]: z.infer<(typeof framesToControlPlane)[K]>;
 }[keyof typeof framesToControlPlane];
+
+/** What each connection of a hello offers, by name. An index that points at nothing offers nothing. */
+export function offeredConnections({
+  connections,
+  actions = [],
+}: Extract<FrameToControlPlane, { type: 'hello' }>): ConnectionView[] {
+  return connections.map(({ label, region, actions: names, allowed = [] }) => ({
+    label,
+    region,
+    actions: [...names, ...allowed.flatMap((index) => actions[index] ?? [])],
+  }));
+}

@@ -60,6 +60,7 @@ export {
   connectionViewSchema,
   framesToControlPlane,
   heldViewSchema,
+  offeredConnections,
 } from './frames-to-control-plane.ts';
 export type { Hashing } from './hashing.ts';
 export {
@@ -83,6 +84,7 @@ export {
   jobInputsSchema,
   jobOptionsSchema,
 } from './job-claims.ts';
+export { type JsonInput, jsonInputSchema } from './json-input.ts';
 export { type VerifiedJob, checkJobTime, signJob, tokenDigest, verifyJob } from './job-token.ts';
 export { type Json, type RawNumber, isRawNumber, jsonFault, parseJson, rawNumber, stringifyJson } from './json.ts';
 export {

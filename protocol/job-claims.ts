@@ -1,6 +1,7 @@
 // Exactly what a job's signature covers. Strict: an unknown field is a refusal, because a field that is signed and not understood may be a limit.
 import { z } from 'zod';
 import { agentIdSchema, controlPlaneIdSchema, digestSchema, jobIdSchema } from './ids.ts';
+import { jsonInputSchema } from './json-input.ts';
 import { limits } from './limits.ts';
 
 const seconds = z.int().nonnegative().max(99_999_999_999);
@@ -12,19 +13,10 @@ export const jobOptionsSchema = z.strictObject({
   on_error: z.enum(['continue', 'stop']).exactOptional(),
   /** Render and check everything, call nothing. */
   dry_run: z.boolean().exactOptional(),
+  /** Longest time from a row's start: after it no further attempt, page or wait of the row begins. */
+  row_deadline_seconds: z.int().min(1).max(limits.rowDeadlineSeconds).exactOptional(),
 });
 export type JobOptions = z.infer<typeof jobOptionsSchema>;
-
-const jsonInputSchema: z.ZodType<JsonInput> = z.union([
-  z.string().max(limits.rowBytes),
-  z.number(),
-  z.boolean(),
-  z.null(),
-  z.lazy(() => z.array(jsonInputSchema)),
-  z.lazy(() => z.record(z.string(), jsonInputSchema)),
-]);
-/** Any JSON value whose numbers a double holds. */
-type JsonInput = null | boolean | number | string | JsonInput[] | { [key: string]: JsonInput };
 
 /** By name. A text is a template; any other value is taken as it is, and no text within it is a template. */
 export const jobInputsSchema = z.record(z.string().min(1).max(128), jsonInputSchema);

@@ -3,8 +3,8 @@
 export const limits = {
   /** One WebSocket message, UTF-8 bytes (`maxPayload` on both ends). */
   frameBytes: 1024 * 1024,
-  /** A job token as it stands in a `job` frame. */
-  tokenBytes: 256 * 1024,
+  /** A job token as it stands in a `job` frame. A chunk of rows takes about 121 bytes of it (docs/decisions/0015-*). */
+  tokenBytes: 768 * 1024,
   /** Any other signed object (session, pairing answer, key-set step, finished statement). */
   smallTokenBytes: 16 * 1024,
   /** One row of a job, serialised. */
@@ -22,6 +22,8 @@ export const limits = {
   jsonDepth: 64,
   /** Rows of one job. */
   jobRows: 5_000_000,
+  /** The longest `row_deadline_seconds`: the same as the longest life of a job. */
+  rowDeadlineSeconds: 30 * 86_400,
   /** Longest time between `iat` and `exp` of a job token. */
   tokenLifetimeMs: 10 * 60_000,
   /** How far two clocks may differ before a token is early or late. */
