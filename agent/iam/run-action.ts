@@ -11,6 +11,7 @@ import { callOnce, type Once, requestFor, type RunOptions } from './call-once.ts
 import type { JsonObject } from './decode.ts';
 import { type CallFailure, failureEnvelope } from './errors.ts';
 import { formOf, type PreparedCall } from './inputs.ts';
+import { MarkerTrail } from './marker-trail.ts';
 import { pythonText } from './python-text.ts';
 import { operationShapes } from './schema.ts';
 import { callUntilDone } from './wait.ts';
@@ -55,7 +56,7 @@ type Next =
   | { readonly kind: 'marker'; readonly marker: string }
   | { readonly kind: 'fault'; readonly text: string };
 
-function nextOf(result: JsonObject, marker: string | null): Next {
+function nextOf(result: JsonObject, marker: string | null, trail: MarkerTrail): Next {
   // One operation (ListDelegationRequests) writes it small.
   if (result['IsTruncated'] !== true && result['isTruncated'] !== true) return { kind: 'end' };
   const next = result['Marker'];
@@ -66,6 +67,9 @@ function nextOf(result: JsonObject, marker: string | null): Next {
     // botocore's text.
     const text = `Error during pagination: The same next token was received twice: {'Marker': ${pythonText(next)}}`;
     return { kind: 'fault', text };
+  }
+  if (trail.cameBefore(next)) {
+    return { kind: 'fault', text: 'AWS leads the listing in a circle: a marker that it gave before came again.' };
   }
   return { kind: 'marker', marker: next };
 }
@@ -78,6 +82,13 @@ function localFailure(code: ErrorCode, text: string, requestId: string | null): 
 function takesSize({ action: { service, operation } }: PreparedCall): boolean {
   const input = operationShapes(service, operation)?.input;
   return input?.kind === 'structure' && input.members.has('MaxItems');
+}
+
+/** The rest of a listing is missing, which is not to be read as "no more". */
+function notResumed(failure: CallFailure, itemsBefore: number): CallFailure {
+  if (failure.code !== 'aws_error') return failure;
+  const text = `${failure.text} (The listing was going on after a restart of the agent, from a marker of before it; the ${itemsBefore} items before it were sent, the rest is missing.)`;
+  return { ...failure, text };
 }
 
 /** One page of AWS. The first call of an action waits, if its row asks for it. */
@@ -120,11 +131,15 @@ function rowSourceOf({ action, asRows }: PreparedCall): RowSource | null {
 
 async function* runRows(call: PreparedCall, source: RowSource, options: RunOptions): AsyncGenerator<ActionPage> {
   let marker = options.startMarker ?? null;
+  const trail = new MarkerTrail(marker);
   let left = call.maxItems === null ? Infinity : call.maxItems - (options.itemsBefore ?? 0);
+  // A row always ends with a page, also one that has all it asked for before it goes on.
+  if (left <= 0) yield { envelopes: [], marker: null, failure: null, requestId: null };
   while (left > 0) {
     const page = await pageAt(call, options, { marker, size: source.paged ? Math.min(pageSize, left) : null });
     if (page.kind === 'failed') {
-      yield failedPage(call, page.failure);
+      const resumed = marker !== null && marker === options.startMarker;
+      yield failedPage(call, resumed ? notResumed(page.failure, options.itemsBefore ?? 0) : page.failure);
       return;
     }
     const { result, requestId } = page;
@@ -137,7 +152,7 @@ async function* runRows(call: PreparedCall, source: RowSource, options: RunOptio
     }
     const envelopes = source.rowsOf(result).slice(0, left);
     left -= envelopes.length;
-    const next = nextOf(result, marker);
+    const next = nextOf(result, marker, trail);
     if (next.kind === 'fault' && left > 0) {
       const failed = failedPage(call, localFailure('aws_malformed', next.text, requestId));
       yield { ...failed, envelopes: [...envelopes, ...failed.envelopes] };
@@ -155,6 +170,7 @@ const pagingMembers: ReadonlySet<string> = new Set(['IsTruncated', 'isTruncated'
 async function runMerged(call: PreparedCall, lists: readonly string[], options: RunOptions): Promise<ActionPage> {
   const merged: JsonObject = {};
   let marker: string | null = null;
+  const trail = new MarkerTrail(marker);
   for (let bytes = 0; ;) {
     const page: Once = await pageAt(call, options, { marker, size: pageSize });
     if (page.kind === 'failed') return failedPage(call, page.failure);
@@ -166,7 +182,7 @@ async function runMerged(call: PreparedCall, lists: readonly string[], options: 
         if (marker === null || lists.includes(name)) merged[name] = value;
       } else if (Array.isArray(before) && Array.isArray(value)) merged[name] = before.concat(value);
     }
-    const next = nextOf(result, marker);
+    const next = nextOf(result, marker, trail);
     if (next.kind === 'end') {
       return {
         envelopes: [{ result: merged, error: null, has_error: false }],

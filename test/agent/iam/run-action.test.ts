@@ -83,6 +83,45 @@ describe('running an action', () => {
     expect(rest[0]?.envelopes.map((envelope) => envelope['PolicyName'])).to.deep.equal(['c', 'd']);
   });
 
+  it('ends a row that had all it asked for before it went on, without another call', async () => {
+    for (const itemsBefore of [4, 5]) {
+      const caller = playing([]);
+      const rest = await run('list_policies', { 'Max Items': '4' }, caller, { startMarker: 'm1', itemsBefore });
+      expect(rest).to.deep.equal([{ envelopes: [], marker: null, failure: null, requestId: null }]);
+    }
+  });
+
+  it('says that a listing could not go on from its marker after a restart', async () => {
+    const refused = answer(errorAnswer(400, 'ValidationError', 'Invalid marker'));
+    const [rest] = await run('list_policies', {}, playing([refused]), { startMarker: 'm1', itemsBefore: 2_000 });
+    expect(rest?.failure?.code).to.equal('aws_error');
+    expect(rest?.envelopes[0]?.error).to.match(/Invalid marker \(The listing .* the 2000 items before it were sent/);
+    const [, second] = await run('list_policies', {}, playing([page(['a'], 'm2'), refused]), { startMarker: 'm1' });
+    expect(second?.envelopes[0]?.error).to.match(/Invalid marker$/);
+  });
+
+  for (const [first, circle] of [
+    [0, 2],
+    [3, 2],
+    [5, 7],
+    [1, 30],
+  ] as const) {
+    it(`ends a listing whose markers go round (${circle} of them, after ${first} others)`, async () => {
+      const markerAt = (index: number): string => `m${index < first ? index : first + ((index - first) % circle)}`;
+      const answers = Array.from({ length: 500 }, (_, index) => page([`p${index}`], markerAt(index)));
+      const caller = playing(answers);
+      const pages = await run('list_policies', {}, caller);
+      expect(pages.at(-1)?.failure?.code).to.equal('aws_malformed');
+      expect(pages.at(-1)?.envelopes.at(-1)?.error).to.match(/in a circle/);
+      expect(caller.requests.length).to.be.lessThan(4 * (first + circle) + 2);
+    });
+  }
+
+  it('takes no long listing for one that goes round', async () => {
+    const answers = Array.from({ length: 400 }, (_, index) => page([`p${index}`], index < 399 ? `m${index}` : null));
+    expect(await run('list_policies', {}, playing(answers))).to.have.length(400);
+  });
+
   it('ends a listing that fails part way with one envelope', async () => {
     const pages = await run(
       'list_policies',
