@@ -11,7 +11,7 @@ import type { Journal } from './job/journal.ts';
 import type { TrustStore } from './job/trust-store.ts';
 import type { TrustedTime } from './job/trusted-time.ts';
 import type { Hashing } from '../protocol/hashing.ts';
-import { encodeFrame } from '../protocol/codec.ts';
+import { encodeFrame, isCancel } from '../protocol/codec.ts';
 import { limits } from '../protocol/limits.ts';
 import { defaultBackoff } from './link/backoff.ts';
 import { keepLink, type LinkControl, type LinkSession } from './link/link.ts';
@@ -141,6 +141,7 @@ export class Agent {
           return 'internal';
         }
       },
+      overtakes: isCancel,
       end: () => {
         over.abort();
         if (this.#session === session) this.#session = null;

@@ -35,6 +35,14 @@ export function decodeFrameToControlPlane(text: string): Decoded<FrameToControlP
   return decode<FrameToControlPlane>(text, framesToControlPlane);
 }
 
+/** Longer than any `cancel`. */
+const shortCharacters = 256;
+
+/** A cancel has its own lane: it goes before what waits to be handled. A cheap look at the text; decoding has the last word. */
+export function isCancel(text: string): boolean {
+  return text.length < shortCharacters && /"type"\s*:\s*"cancel"/.test(text);
+}
+
 function decode<F>(text: string, schemas: Readonly<Record<string, z.ZodType>>): Decoded<F> | UnknownType | Refusal {
   if (text.length > limits.frameBytes)
     return refuse('frame_too_large', `expected at most ${limits.frameBytes} bytes, found at least ${text.length}`);

@@ -58,6 +58,10 @@ export const errorCodes = {
   result_too_large: row('One envelope is larger than the limit.', 'aws'),
   cancelled: row('The job was cancelled before this row was run.', 'job_author'),
   expired: row('The job came to its latest start of a call before this row was run.', 'job_author'),
+  row_deadline: row(
+    'The row came to its own deadline before it was done; what was not done is in the message.',
+    'job_author',
+  ),
   stopped: row('An earlier row failed and the job asked to stop on the first error.', 'job_author'),
   outcome_unknown: row(
     'The call may or may not have been carried out; what could be read back is in the message.',

@@ -23,7 +23,14 @@ export {
   skipChunk,
 } from './agent-job.ts';
 export { closeCodes } from './close-codes.ts';
-export { type Decoded, type UnknownType, decodeFrameToAgent, decodeFrameToControlPlane, encodeFrame } from './codec.ts';
+export {
+  type Decoded,
+  type UnknownType,
+  decodeFrameToAgent,
+  decodeFrameToControlPlane,
+  encodeFrame,
+  isCancel,
+} from './codec.ts';
 export {
   type ControlPlaneJob,
   type ControlPlaneJobPhase,

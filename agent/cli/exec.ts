@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Refusal, isRefusal } from '../../protocol/error-codes.ts';
 import type { JobOptions } from '../../protocol/job-claims.ts';
+import { limits } from '../../protocol/limits.ts';
 import { type EnvelopeFormat, envelopeFormats } from '../../terminal/write-envelopes.ts';
 import { type ExitCode, exitCodeHelp } from '../../terminal/exit-codes.ts';
 import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
@@ -29,6 +30,7 @@ interface ExecOptions extends ExecShow {
   readonly onError?: 'continue' | 'stop';
   readonly again?: RunId;
   readonly journal: boolean;
+  readonly rowDeadline?: number;
 }
 
 /** An agent that starts or stops holds the state directory and does not answer yet, or any more. */
@@ -56,6 +58,7 @@ export function execCommand(terminal: Terminal, version: string): Command {
     .option('--dry-run', 'check and render everything, call nothing')
     .option('--concurrency <n>', "rows at once, at most the connection's own limit", positive)
     .addOption(new Option('--on-error <what>', 'what a failed row means for the others').choices(['continue', 'stop']))
+    .option('--row-deadline <seconds>', 'longest time for one row, from its start', seconds)
     .option('--again <run>', 'repeat a run that was cut off, after a look at what it did (`iam-agent runs`)', runId)
     .option('--no-journal', 'change things even when no journal can be kept: after a crash nothing is read back')
     .addHelpText(
@@ -179,11 +182,12 @@ function differs({ connection, config: digest }: RunHead, { file }: AgentConfig)
   return `warning: ${found}; what the agent was started with applies\n`;
 }
 
-function jobOptions({ dryRun, concurrency, onError }: ExecOptions): JobOptions {
+function jobOptions({ dryRun, concurrency, onError, rowDeadline }: ExecOptions): JobOptions {
   return {
     ...(dryRun === true ? { dry_run: true } : {}),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(onError === undefined ? {} : { on_error: onError }),
+    ...(rowDeadline === undefined ? {} : { row_deadline_seconds: rowDeadline }),
   };
 }
 
@@ -191,11 +195,16 @@ function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1 || value > 64)
-    throw new InvalidArgumentError('expected a number from 1 to 64');
-  return value;
+const positive = upTo(64);
+const seconds = upTo(limits.rowDeadlineSeconds);
+
+function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < 1 || value > most)
+      throw new InvalidArgumentError(`expected a number from 1 to ${most}`);
+    return value;
+  };
 }
 
 function runId(text: string): RunId {

@@ -20,6 +20,7 @@ export interface RunOptions {
   readonly interactive?: boolean;
   readonly retryForMs?: number;
   readonly mayCall?: () => boolean;
+  readonly waits?: AbortSignal;
   /** Aborted when no wait shall go on. */
   readonly drain?: AbortSignal;
   readonly signal: AbortSignal;
@@ -44,7 +45,7 @@ export function requestFor(
   options: Omit<RunOptions, 'clock'>,
   paging: Record<string, Json> = {},
 ): CallRequest {
-  const { interactive, retryForMs, mayCall } = options;
+  const { interactive, retryForMs, mayCall, waits } = options;
   return {
     service: call.action.service,
     operation: call.action.operation,
@@ -56,6 +57,7 @@ export function requestFor(
     ...(interactive === undefined ? {} : { interactive }),
     ...(retryForMs === undefined ? {} : { retryForMs }),
     ...(mayCall === undefined ? {} : { mayCall }),
+    ...(waits === undefined ? {} : { waits }),
     signal: options.signal,
   };
 }

@@ -22,6 +22,9 @@ export interface CallRequest {
   readonly retryForMs?: number;
   /** Asked before every attempt; false: no attempt is made any more, and the answer is `aborted`. */
   readonly mayCall?: () => boolean;
+  /** Aborted when no attempt may be made any more: waits before and between attempts end at once, an attempt under way goes on. */
+  readonly waits?: AbortSignal;
+  /** Cuts off an attempt under way, and every wait. */
   readonly signal: AbortSignal;
 }
 

@@ -157,6 +157,14 @@ class SqliteJournal implements Journal, RunLog {
     return this.#writer.spoolBytes;
   }
 
+  keptBytes(): number {
+    return this.#writer.keptBytes;
+  }
+
+  async trimKept(maxBytes: number): Promise<number> {
+    return this.#group.add((transaction) => transaction.trimKept(maxBytes));
+  }
+
   async purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }> {
     return this.#group.add((transaction) => transaction.purge(nowMs));
   }

@@ -15,6 +15,7 @@ export interface Transaction {
   applyRun(change: RunChange): void;
   purge(nowMs: number): { readonly jobs: number; readonly entries: number };
   purgeRuns(nowMs: number): number;
+  trimKept(maxBytes: number): number;
 }
 
 const jobKey = '(SELECT key FROM jobs WHERE id = ?)';
@@ -49,6 +50,9 @@ const statements = {
   // A job stays known as long as the host keeps an envelope of it: an operator finds envelopes by their job.
   forgettable: `SELECT key, id FROM jobs WHERE phase IN ('closed', 'rejected', 'quarantined') AND forget_at <= ?
     AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.job = jobs.key AND kept_until IS NOT NULL)`,
+  keptBytes: 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entries WHERE kept_until IS NOT NULL',
+  oldestKept: `SELECT id, kept_until, bytes FROM entries WHERE kept_until IS NOT NULL ORDER BY kept_until, id`,
+  dropKept: 'DELETE FROM entries WHERE kept_until IS NOT NULL AND (kept_until, id) <= (?, ?)',
   unackedBytes: 'SELECT coalesce(sum(bytes), 0) AS bytes FROM entries WHERE kept_until IS NULL',
   forgetEntries: 'DELETE FROM entries WHERE job = ?',
   forgetProgress: 'DELETE FROM progress WHERE job = ?',
@@ -66,6 +70,7 @@ export class JournalWriter {
   #counter: number;
   #chain: Uint8Array;
   #spoolBytes: number;
+  #keptBytes: number;
 
   constructor(database: DatabaseSync, meta: Meta) {
     this.#database = database;
@@ -75,10 +80,15 @@ export class JournalWriter {
     this.#sql = prepareAll(database);
     this.#runs = new RunWriter(database);
     this.#spoolBytes = integerOf(this.#sql.unackedBytes.get(), 'bytes');
+    this.#keptBytes = integerOf(this.#sql.keptBytes.get(), 'bytes');
   }
 
   get spoolBytes(): number {
     return this.#spoolBytes;
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   /** Runs `work` and makes it durable before it returns. @throws whatever failed, with nothing of it stored. */
@@ -101,6 +111,9 @@ export class JournalWriter {
       this.#spoolBytes = open.recount
         ? integerOf(this.#sql.unackedBytes.get(), 'bytes')
         : this.#spoolBytes + open.spoolChange;
+      this.#keptBytes = open.recountKept
+        ? integerOf(this.#sql.keptBytes.get(), 'bytes')
+        : this.#keptBytes + open.keptChange;
     } catch (error) {
       // SQLite may have rolled back already (disk full, I/O error).
       if (this.#database.isTransaction) this.#sql.rollback.run();
@@ -117,7 +130,9 @@ function prepareAll(database: DatabaseSync): Prepared {
 class OpenTransaction implements Transaction {
   readonly counter: number;
   spoolChange = 0;
+  keptChange = 0;
   recount = false;
+  recountKept = false;
   readonly #sql: Prepared;
   readonly #runs: RunWriter;
   readonly #sealer: Sealer;
@@ -186,6 +201,7 @@ class OpenTransaction implements Transaction {
     this.#note('purge', '', nowMs);
     const sql = this.#sql;
     let entries = Number(sql.purgeKept.run(nowMs).changes);
+    this.recountKept = entries > 0;
     const forgotten = sql.forgettable.all(nowMs);
     for (const job of forgotten) {
       const key = integerOf(job, 'key');
@@ -216,6 +232,21 @@ class OpenTransaction implements Transaction {
     };
   }
 
+  trimKept(maxBytes: number): number {
+    this.#note('trim_kept', '', maxBytes);
+    this.recountKept = true;
+    let left = integerOf(this.#sql.keptBytes.get(), 'bytes') - maxBytes;
+    let last: { readonly until: number; readonly id: number } | null = null;
+    if (left > 0) {
+      for (const row of this.#sql.oldestKept.iterate()) {
+        last = { until: integerOf(row, 'kept_until'), id: integerOf(row, 'id') };
+        left -= integerOf(row, 'bytes');
+        if (left <= 0) break;
+      }
+    }
+    return last === null ? 0 : Number(this.#sql.dropKept.run(last.until, last.id).changes);
+  }
+
   #job(write: Extract<Write, { readonly phase: string }>): void {
     const { job, phase, forgetAt } = write;
     const value = this.#seal('job', job, 0, write.text);
@@ -228,7 +259,9 @@ class OpenTransaction implements Transaction {
   /** Entries that an earlier ack keeps are left to their own time. */
   #acked(job: string, through: number, keepUntil: number | null): void {
     this.#note('entries_acked', job, through);
-    this.spoolChange -= integerOf(this.#sql.ackedBytes.get(job, through), 'bytes');
+    const bytes = integerOf(this.#sql.ackedBytes.get(job, through), 'bytes');
+    this.spoolChange -= bytes;
+    if (keepUntil !== null) this.keptChange += bytes;
     if (keepUntil === null) this.#sql.deleteAcked.run(job, through);
     else this.#sql.keepAcked.run(keepUntil, job, through);
   }

@@ -54,15 +54,21 @@ class LimitedCaller implements LimitedIamCaller {
   }
 
   call(request: CallRequest): Promise<CallAnswer> {
-    return this.#signals.run(request.signal, async (signal) => {
-      const call: OpenCall = { job: request.job ?? '', lane: this.#laneFor(request), at: 'line' };
-      this.#calls.add(call);
-      try {
-        return await this.#attempts({ ...request, signal }, call);
-      } finally {
-        this.#calls.delete(call);
-      }
+    return this.#signals.run(request.signal, (signal) => {
+      const { waits } = request;
+      if (waits === undefined) return this.#open({ ...request, signal }, signal);
+      return this.#signals.run(waits, (ownWaits) => this.#open({ ...request, signal }, ownWaits));
     });
+  }
+
+  async #open(request: CallRequest, waits: AbortSignal): Promise<CallAnswer> {
+    const call: OpenCall = { job: request.job ?? '', lane: this.#laneFor(request), at: 'line' };
+    this.#calls.add(call);
+    try {
+      return await this.#attempts(request, waits, call);
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   close(): void {
@@ -70,15 +76,15 @@ class LimitedCaller implements LimitedIamCaller {
     for (const places of this.#places.values()) places.clear();
   }
 
-  async #attempts(request: CallRequest, call: OpenCall): Promise<CallAnswer> {
+  async #attempts(request: CallRequest, waits: AbortSignal, call: OpenCall): Promise<CallAnswer> {
     const { clock, onRetry } = this.#options;
-    const { signal, repeat, connection, operation } = request;
+    const { repeat, connection, operation } = request;
     const budgetMs = request.retryForMs ?? retryLimits.budgetMs;
     let firstAtMs: number | null = null;
     for (let attempts = 1; ; attempts += 1) {
       call.at = 'line';
       const who = { job: request.job ?? null, interactive: request.interactive === true, again: attempts > 1 };
-      const attempt = await call.lane.pass(who, signal, async (permit) => await this.#attempt(request, call, permit));
+      const attempt = await call.lane.pass(who, waits, async (permit) => await this.#attempt(request, call, permit));
       // Every attempt before this one is known not to have been carried out, or may be repeated.
       if (attempt === null) return { kind: 'aborted' };
       const { answer, verdict } = attempt;
@@ -91,9 +97,9 @@ class LimitedCaller implements LimitedIamCaller {
       onRetry?.(connection.label, operation, attempts);
       call.at = 'retry';
       try {
-        await clock.sleep(decision.afterMs, signal);
+        await clock.sleep(decision.afterMs, waits);
       } catch (error) {
-        if (signal.aborted) return { kind: 'aborted' };
+        if (waits.aborted) return { kind: 'aborted' };
         throw error;
       }
     }

@@ -14,28 +14,26 @@ import { turnKey } from '../iam/reconcile/turn.ts';
 import { runAction } from '../iam/run-action.ts';
 import type { Clock } from './clock.ts';
 import type { RowProgress } from './journal.ts';
+import type { Stop, StopSignals } from './stops.ts';
 import type { Turns } from './turns.ts';
 
-export interface CallPorts {
+export interface CallPorts extends StopSignals {
   readonly caller: IamCaller;
   readonly clock: Clock;
   readonly connection: Connection;
   readonly sessionName: string;
   readonly turns: Turns;
-  /** Makes the intent durable; resolves when it is. */
-  readonly keepIntent: (intent: NonNullable<RowProgress['intent']>) => Promise<void>;
+  /** Makes the intent durable; resolves when it is. Null: the call was not made after all, so the row may run again. */
+  readonly keepIntent: (intent: RowProgress['intent']) => Promise<void>;
   /** Why no further call may leave for this job, if so. Asked before every page, every change and every repetition. */
   readonly stop: () => Stop | null;
-  /** Resolves when there is room for more results. */
-  readonly room: () => Promise<void>;
+  /** Resolves when there is room for more results, or when `waits` is aborted. */
+  readonly room: (waits: AbortSignal) => Promise<void>;
   /** Aborted when the process is to stop soon: calls under way go on, no further one is begun. */
   readonly drain: AbortSignal;
   /** Aborted when it stops now. */
   readonly signal: AbortSignal;
 }
-
-/** `interrupted`: the job is not this process's any more (quarantined); its row stays as it is. */
-export type Stop = 'expired' | 'cancelled' | 'interrupted';
 
 /** `outcome` is null while more pages follow. `interrupted`: the process stops; the row goes on after the next start. */
 export type CallStep =
@@ -60,7 +58,9 @@ export async function* callAws(
     yield* readPages(call, progress, ports);
     return;
   }
-  yield await ports.turns.take(turnKey(call, ports.connection), () => changeOnce(call, ports));
+  const turn = turnKey(call, ports.connection);
+  const step = await ports.turns.takeUnless(ports.waits, turn, () => changeOnce(call, ports));
+  yield step ?? notBegun(ports);
 }
 
 /** Listings and other reads: repeatable, so stopping in the middle loses nothing. */
@@ -69,7 +69,7 @@ async function* readPages(
   progress: RowProgress | null,
   ports: CallPorts,
 ): AsyncGenerator<CallStep> {
-  const { caller, clock, connection, sessionName, drain, signal } = ports;
+  const { caller, clock, connection, sessionName, drain, signal, reads, waits } = ports;
   const startMarker = progress?.marker ?? null;
   const pages = runAction(call, {
     caller,
@@ -80,12 +80,14 @@ async function* readPages(
     itemsBefore: progress?.items ?? 0,
     mayCall: () => ports.stop() === null,
     drain,
-    signal,
+    waits,
+    signal: reads,
   });
+  let what = startMarker === null ? 'this call' : nextPage;
   try {
     for await (const page of pages) {
       if (page.failure !== null && (signal.aborted || (drain.aborted && page.failure.code === 'cancelled'))) break;
-      const cut = page.failure === null ? null : stopOf(ports);
+      const cut = page.failure === null ? null : stopOf(ports, what);
       if (cut !== null) {
         yield cut;
         return;
@@ -95,39 +97,49 @@ async function* readPages(
       const outcome = more ? null : page.failure === null ? 'succeeded' : 'failed';
       yield { kind: 'page', form: formOf(call), envelopes, marker, outcome, requestId };
       if (!more) return;
-      if (ports.drain.aborted) break;
-      await ports.room();
-      const stopped = stopOf(ports);
+      if (drain.aborted) break;
+      await ports.room(waits);
+      what = nextPage;
+      const stopped = stopOf(ports, what);
       if (stopped !== null) {
         yield stopped;
         return;
       }
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!reads.aborted) throw error;
+    // A wait within the action was cut off.
+    const stopped = signal.aborted ? null : stopOf(ports, what);
+    if (stopped !== null) {
+      yield stopped;
+      return;
+    }
   }
   yield { kind: 'interrupted' };
 }
 
 /** Sent exactly once and never aborted: a change that was cut off half way is worse than one that ends. */
 async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallStep> {
-  const { caller, connection, sessionName, signal, clock } = ports;
+  const { caller, connection, sessionName, clock, waits } = ports;
   const tooLate = tooLateToChange(ports);
   if (tooLate !== null) return tooLate;
-  const record = await beforeCall(call, { caller, connection, sessionName, signal });
+  const record = await beforeCall(call, { caller, connection, sessionName, signal: waits });
   // Reading may have taken long, and may have been cut off.
   const tooLateNow = tooLateToChange(ports);
   if (tooLateNow !== null) return tooLateNow;
   await ports.keepIntent({ call: storedCall(call), record: record as Json });
   const unaborted = new AbortController().signal;
-  let stopped: CallStep | null = null;
-  const mayCall = (): boolean => (stopped = stopOf(ports)) === null;
-  const options = { caller, clock, connection, sessionName, mayCall, signal: unaborted };
+  const mayCall = (): boolean => !waits.aborted && ports.stop() === null;
+  const options = { caller, clock, connection, sessionName, mayCall, waits, signal: unaborted };
   for await (const page of runAction(call, options)) {
     const { envelopes, requestId, failure } = page;
     if (failure?.outcomeUnknown === true) return readBack(call, record, envelopes[0]?.error ?? failure.code, ports);
-    // It waited, or was throttled, until the job had to stop: nothing was carried out.
-    if (failure !== null && stopped !== null) return stopped;
+    if (failure?.code === 'cancelled') {
+      // It waited, or was throttled, until it had to stop: nothing was carried out.
+      const step = notBegun(ports);
+      if (step.kind === 'interrupted') await ports.keepIntent(null);
+      return step;
+    }
     const outcome = failure === null ? 'succeeded' : 'failed';
     return { kind: 'page', form: formOf(call), envelopes, marker: null, outcome, requestId };
   }
@@ -135,19 +147,29 @@ async function changeOnce(call: PreparedCall, ports: CallPorts): Promise<CallSte
 }
 
 function tooLateToChange(ports: CallPorts): CallStep | null {
-  return ports.signal.aborted || ports.drain.aborted ? { kind: 'interrupted' } : stopOf(ports);
+  return ports.signal.aborted || ports.drain.aborted ? { kind: 'interrupted' } : stopOf(ports, 'this call');
 }
 
+/** Its waits were ended, so there is a reason: the process stops, or the job or the row must. */
+function notBegun(ports: CallPorts): CallStep {
+  return tooLateToChange(ports) ?? { kind: 'interrupted' };
+}
+
+const nextPage = 'the next page of the listing; the items before it were sent, the rest is missing';
+
 const reasons: Readonly<Record<Exclude<Stop, 'interrupted'>, string>> = {
-  expired: "the job's latest start of a call passed before this one",
-  cancelled: 'the job was cancelled before this call',
+  expired: "the job's latest start of a call passed before",
+  cancelled: 'the job was cancelled before',
+  row_deadline: "the row's deadline (row_deadline_seconds) passed before",
 };
 
-function stopOf(ports: CallPorts): CallStep | null {
+/** `what` was not begun. */
+function stopOf(ports: CallPorts, what: string): CallStep | null {
   const stop = ports.stop();
   if (stop === null) return null;
   if (stop === 'interrupted') return { kind: 'interrupted' };
-  return { kind: 'refused', refusal: refuse(stop, reasons[stop]), outcome: stop };
+  const outcome = stop === 'row_deadline' ? 'failed' : stop;
+  return { kind: 'refused', refusal: refuse(stop, `${reasons[stop]} ${what}`), outcome };
 }
 
 /** After a crash: the intent is all that is known, so look what AWS says now. */

@@ -16,6 +16,7 @@ import { type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
 import { runJob } from './run-job.ts';
+import { Spool, type SpoolState } from './spool.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import { Turns } from './turns.ts';
 
@@ -50,11 +51,19 @@ export class Jobs {
   /** Shared with local runs: changes of one user go one after the other, whoever asks for them. */
   readonly turns = new Turns();
   readonly #ports: JobsPorts;
+  readonly #spool: Spool;
   /** Whoever sends: told when a job has something new and durable. */
   onDurable: (record: JobRecord) => void = () => undefined;
 
   constructor(ports: JobsPorts) {
     this.#ports = ports;
+    const callsAtOnce = [...ports.connections.values()].reduce((sum, { limits: { inFlight } }) => sum + inFlight, 0);
+    const onRoom = (): void => this.#wakeAll();
+    this.#spool = new Spool({ ...ports, quotaBytes: ports.spoolQuotaBytes, callsAtOnce, onRoom });
+  }
+
+  get spool(): SpoolState {
+    return this.#spool.state;
   }
 
   /** Reads the open jobs back. None runs before the control plane has said what it holds of them (`start`). */
@@ -182,8 +191,8 @@ export class Jobs {
     if (decision.kind === 'delete') {
       await record.become(decision.next, [this.#acked(record, decision.through)]);
       this.#ports.events('results.acknowledged', { job: record.id, sequence: decision.through });
+      await this.#spool.changed();
     }
-    this.#wakeAll();
     return null;
   }
 
@@ -195,8 +204,7 @@ export class Jobs {
     }
     await record.become(next, [this.#acked(record, record.state.produced)]);
     this.letGo(record);
-    // Other jobs may wait for the room that its entries took.
-    this.#wakeAll();
+    await this.#spool.changed();
     this.#ports.events('job.closed', { job: record.id, entries: record.state.produced });
     this.onDurable(record);
   }
@@ -227,17 +235,9 @@ export class Jobs {
   }
 
   async #run(record: JobRecord): Promise<void> {
-    const { events, sign, journal, time, spoolQuotaBytes } = this.#ports;
+    const { events, sign, time } = this.#ports;
     if (record.state.phase === 'accepted') {
-      let told = false;
-      const spoolFull = (): boolean => {
-        const bytes = journal.spoolBytes();
-        const full = bytes >= spoolQuotaBytes;
-        if (full && !told) events('spool.full', { job: record.id, bytes, quotaBytes: spoolQuotaBytes });
-        told = full;
-        return full;
-      };
-      await runJob(record, { ...this.#ports, turns: this.turns, nowMs: () => time.nowMs(), spoolFull });
+      await runJob(record, { ...this.#ports, turns: this.turns, nowMs: () => time.nowMs(), spool: this.#spool });
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;
     await record.finish(sign);
@@ -261,7 +261,11 @@ export class Jobs {
   #add(stored: StoredJob, plan?: Plan): JobRecord {
     const { journal, hashing } = this.#ports;
     const known = plan ?? (stored.claims === null ? null : this.allow(stored.claims));
-    const record = new JobRecord(stored, known, { journal, hashing, onDurable: (changed) => this.onDurable(changed) });
+    const onDurable = (changed: JobRecord): void => {
+      this.onDurable(changed);
+      this.#spool.changed().catch(this.#ports.onFault);
+    };
+    const record = new JobRecord(stored, known, { journal, hashing, onDurable });
     this.#open.set(stored.id, record);
     return record;
   }

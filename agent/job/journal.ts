@@ -102,6 +102,10 @@ export interface Journal {
   headAt(job: JobId, sequence: number): Promise<Digest | null>;
   /** Bytes of entries that were not acknowledged. */
   spoolBytes(): number;
+  /** Bytes of entries that were acknowledged and are kept. */
+  keptBytes(): number;
+  /** Removes kept entries, those first whose time is over first, until at most `maxBytes` of them are left. Returns how many it removed. */
+  trimKept(maxBytes: number): Promise<number>;
   /** Forgets closed, rejected and quarantined jobs whose `forgetAt` has come, and kept entries whose time is over. Returns how many of each. */
   purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }>;
   close(): Promise<void>;

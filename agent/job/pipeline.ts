@@ -12,12 +12,14 @@ import type { IamCaller } from '../iam/iam-caller.ts';
 import { formOf, type PreparedCall } from '../iam/inputs.ts';
 import { markCall } from '../iam/reconcile/mark.ts';
 import { allowRow } from './allow-row.ts';
-import { type CallPorts, type CallStep, callAws, resumeIntent, type Stop } from './call.ts';
+import { type CallPorts, type CallStep, callAws, resumeIntent } from './call.ts';
 import type { Clock } from './clock.ts';
 import { dryRunEnvelope, envelopeLines, refusalEnvelope } from './envelope.ts';
 import type { PendingRow, RowProgress } from './journal.ts';
 import type { Plan } from './plan.ts';
 import { renderRow } from './render.ts';
+import { withRowDeadline } from './row-deadline.ts';
+import type { Stop, StopSignals } from './stops.ts';
 import type { Turns } from './turns.ts';
 
 /** Step "spool": where a row's results go. Each promise resolves when what it took is as safe as it gets: on disk, or printed. */
@@ -26,7 +28,7 @@ export interface RowSink {
   end(row: number, end: { lines: readonly string[]; items: number; outcome: RowOutcome }): Promise<void>;
 }
 
-export interface RowPorts {
+export interface RowPorts extends StopSignals {
   /** Names the work in events, and in what it makes if the connection marks that: an id is used once. */
   readonly work: { readonly job: string } | { readonly run: string };
   readonly sessionName: string;
@@ -36,13 +38,17 @@ export interface RowPorts {
   readonly sink: RowSink;
   readonly events: EventSink;
   readonly stop: () => Stop | null;
-  readonly room: () => Promise<void>;
+  readonly room: (waits: AbortSignal) => Promise<void>;
   readonly drain: AbortSignal;
   readonly signal: AbortSignal;
 }
 
 /** Null when the process stops before the row ended: it stays in the journal and goes on after the next start. */
-export async function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): Promise<RowOutcome | null> {
+export function runRow(plan: Plan, pending: PendingRow, ports: RowPorts): Promise<RowOutcome | null> {
+  return withRowDeadline(plan.options.row_deadline_seconds, ports, (bounded) => runBounded(plan, pending, bounded));
+}
+
+async function runBounded(plan: Plan, pending: PendingRow, ports: RowPorts): Promise<RowOutcome | null> {
   const startedMs = ports.clock.monotonicMs();
   let items = pending.progress?.items ?? 0;
   for await (const step of stepsOf(plan, pending, ports)) {
@@ -83,10 +89,11 @@ async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): Async
 const workId = (work: RowPorts['work']): string => ('job' in work ? work.job : work.run);
 
 function callPortsOf(plan: Plan, pending: PendingRow, ports: RowPorts): CallPorts {
-  const { caller, clock, turns, stop, room, drain, signal, sink, sessionName } = ports;
+  const { caller, clock, turns, stop, room, drain, signal, waits, reads, sink, sessionName } = ports;
   const keepIntent: CallPorts['keepIntent'] = (intent) =>
     sink.progress(pending.row, [], { items: 0, marker: null, intent });
-  return { caller, clock, turns, stop, room, drain, signal, connection: plan.connection, sessionName, keepIntent };
+  const { connection } = plan;
+  return { caller, clock, turns, stop, room, drain, signal, waits, reads, connection, sessionName, keepIntent };
 }
 
 type Page = Extract<CallStep, { kind: 'page' }>;

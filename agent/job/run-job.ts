@@ -4,58 +4,88 @@ import { mayRun, skipChunk } from '../../protocol/agent-job.ts';
 import { isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import { envelopeLines, refusalEnvelope } from './envelope.ts';
-import type { Stop } from './call.ts';
 import type { EndedRow, JobRecord } from './job-record.ts';
 import type { Journal, PendingRow } from './journal.ts';
 import { type RowPorts, runRow } from './pipeline.ts';
+import type { Spool } from './spool.ts';
+import { JobStops, type Stop, type StopSignals } from './stops.ts';
 
-export interface RunJobPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName'> {
+type OfOneRow = 'work' | 'sink' | 'stop' | 'room' | 'sessionName' | keyof StopSignals;
+
+export interface RunJobPorts extends Omit<RowPorts, OfOneRow> {
   readonly journal: Journal;
   /** Milliseconds since the epoch, never less than before. */
   readonly nowMs: () => number;
-  /** True while no row may start because the spool is full. */
-  readonly spoolFull: () => boolean;
+  readonly spool: Spool;
   /** The journal failed: the process is ahead of its disk and must start again. */
   readonly onFault: (error: unknown) => void;
 }
 
 const window = 128;
 
+type RunningPorts = RunJobPorts & { readonly stops: JobStops };
+
 /** Resolves when every row has ended, or when the signal stopped it. */
-export async function runJob(record: JobRecord, ports: RunJobPorts): Promise<void> {
+export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<void> {
+  const stops = new JobStops(jobPorts.drain, jobPorts.signal);
+  const ports = { ...jobPorts, stops };
   const rows = new RowWindow(record, ports.journal);
   const underWay = new Set<Promise<void>>();
   const concurrency = concurrencyOf(record.plan);
   while (!ports.drain.aborted && record.state.phase === 'accepted') {
     const rest = restOutcome(record, ports.nowMs());
     if (rest !== null) {
-      await Promise.all(underWay);
-      await endRest(record, rest, ports);
+      stopRows(rest, stops);
+      if (underWay.size === 0) await endRest(record, rest, ports);
       // Rows that were just coming in are on disk in a moment, and then end too.
       if (record.state.phase === 'accepted' && !(await changedOrLate(record, ports))) break;
       continue;
     }
-    const row = underWay.size < concurrency && !ports.spoolFull() ? await rows.next() : null;
+    const row = underWay.size < concurrency ? await nextRow(rows, ports.spool) : null;
     if (row !== null) {
       const work = runPlanned(record, row, ports)
         .catch(ports.onFault)
         .finally(() => {
+          ports.spool.leave();
           underWay.delete(work);
           record.changed.ring();
         });
       underWay.add(work);
     } else if (!(await changedOrLate(record, ports))) break;
   }
+  // Quarantined: what is under way is nobody's result any more.
+  if (record.state.phase === 'quarantined') stops.cut();
   await Promise.all(underWay);
+  stops.over();
 }
 
+/** Reads of a cancelled job are cut off; at the latest start of a call only what has not begun is. */
+function stopRows(rest: Rest, stops: JobStops): void {
+  if (rest.outcome === 'cancelled') stops.cut();
+  if (rest.outcome === 'expired') stops.begin();
+}
+
+/** A row with its place in the spool, or null when there is no row or no place. */
+async function nextRow(rows: RowWindow, spool: Spool): Promise<PendingRow | null> {
+  if (!spool.enter()) return null;
+  let row: PendingRow | null = null;
+  try {
+    row = await rows.next();
+  } finally {
+    if (row === null) spool.leave();
+  }
+  return row;
+}
+
+const longestWaitMs = 60_000;
+
 /** False when the process stops. Waits for rows, for a row's end, for a cancel, or for the job's last moment. */
-async function changedOrLate(record: JobRecord, ports: RunJobPorts): Promise<boolean> {
+async function changedOrLate(record: JobRecord, ports: RunningPorts): Promise<boolean> {
   const done = new AbortController();
   const stop = (): void => done.abort();
   ports.drain.addEventListener('abort', stop, { once: true });
-  const waitMs = Math.min(Math.max(notAfterMs(record) - ports.nowMs(), 0) + 1, 60_000);
-  const slept = ports.clock.sleep(waitMs, done.signal).then(
+  const leftMs = notAfterMs(record) - ports.nowMs();
+  const slept = ports.clock.sleep(leftMs < 0 ? longestWaitMs : Math.min(leftMs + 1, longestWaitMs), done.signal).then(
     () => record.changed.ring(),
     () => undefined,
   );
@@ -67,7 +97,7 @@ async function changedOrLate(record: JobRecord, ports: RunJobPorts): Promise<boo
   return !ports.drain.aborted;
 }
 
-async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobPorts): Promise<void> {
+async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunningPorts): Promise<void> {
   const { plan } = record;
   if (plan === null || isRefusal(plan)) return;
   const { row } = pending;
@@ -78,7 +108,9 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunJobP
       work: { job: record.id },
       sessionName: plan.connection.roleSessionName ?? record.id,
       stop: () => stopOf(record, ports.nowMs()),
-      room: () => roomFor(record, ports),
+      waits: ports.stops.waits,
+      reads: ports.stops.reads,
+      room: (waits) => ports.spool.room(waits),
       sink: {
         progress: async (index, lines, progress) => {
           await record.progress(index, lines, progress);
@@ -99,12 +131,6 @@ function stopOf(record: JobRecord, nowMs: number): Stop | null {
   if (record.state.phase !== 'accepted') return 'interrupted';
   if (record.state.cancelled) return 'cancelled';
   return nowMs > notAfterMs(record) ? 'expired' : null;
-}
-
-/** A listing waits between its pages as rows wait before their start; what was asked for already still has room. */
-async function roomFor(record: JobRecord, ports: RunJobPorts): Promise<void> {
-  while (ports.spoolFull() && !ports.drain.aborted && stopOf(record, ports.nowMs()) === null)
-    await ports.clock.sleep(100);
 }
 
 function faultEnvelope(error: unknown): Envelope {
@@ -134,7 +160,7 @@ function restOutcome(record: JobRecord, nowMs: number): Rest | null {
   return claims?.options.on_error === 'stop' && failed > 0 ? { outcome: 'stopped', envelope: null } : null;
 }
 
-async function endRest(record: JobRecord, rest: Rest, ports: RunJobPorts): Promise<void> {
+async function endRest(record: JobRecord, rest: Rest, ports: RunningPorts): Promise<void> {
   for (let last = -1; !ports.drain.aborted;) {
     const pending = await ports.journal.pendingRows(record.id, last, window);
     if (pending.length === 0) break;
@@ -155,7 +181,7 @@ async function endRest(record: JobRecord, rest: Rest, ports: RunJobPorts): Promi
 }
 
 /** A change that may have been carried out is read back even now: "cancelled" would be a guess. */
-async function endBegun(record: JobRecord, row: PendingRow, ports: RunJobPorts): Promise<void> {
+async function endBegun(record: JobRecord, row: PendingRow, ports: RunningPorts): Promise<void> {
   if (record.plan !== null && !isRefusal(record.plan)) {
     await runPlanned(record, row, ports);
     return;

@@ -13,4 +13,25 @@ export class Turns {
     turn.then(forget, forget);
     return turn;
   }
+
+  /** Null, at once, when the signal is aborted before the turn came: the work is not begun then, now or later. */
+  async takeUnless<T>(waits: AbortSignal, key: string, work: () => Promise<T>): Promise<T | null> {
+    let begun = false;
+    const turn = this.take(key, async () => {
+      if (waits.aborted) return null;
+      begun = true;
+      return await work();
+    });
+    const { promise: gaveUp, resolve } = Promise.withResolvers<null>();
+    const giveUp = (): void => {
+      if (!begun) resolve(null);
+    };
+    waits.addEventListener('abort', giveUp, { once: true });
+    try {
+      if (waits.aborted) giveUp();
+      return await Promise.race([turn, gaveUp]);
+    } finally {
+      waits.removeEventListener('abort', giveUp);
+    }
+  }
 }

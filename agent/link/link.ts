@@ -14,6 +14,8 @@ export interface LinkSession {
   begin(): void;
   /** One message. A refusal's code closes the link. */
   message(text: string): Promise<ErrorCode | undefined>;
+  /** A message that goes before those that wait to be handled. */
+  overtakes(text: string): boolean;
   /** The link is gone; nothing is sent any more. */
   end(): void;
 }
@@ -122,7 +124,7 @@ class Link {
       },
     });
     this.#heard = () => beat.heard();
-    const inbox = new Inbox(socket, async (text) => {
+    const inbox = new Inbox(socket, session, async (text) => {
       beat.heard();
       if (over.signal.aborted) return;
       const refused = await session.message(text);
@@ -197,16 +199,24 @@ class Beat {
 const inboxHighChars = 4 * 1024 * 1024;
 const inboxLowChars = 1024 * 1024;
 
-/** Handles one text after the other, in the order they came. What comes faster than it is handled waits in the network, not in memory. */
+/**
+ * Handles one text after the other, in the order they came, but for those that overtake: they go before all that has not begun. What comes
+ * faster than it is handled waits in the network, not in memory.
+ */
 class Inbox {
-  #last = Promise.resolve();
+  readonly #waiting: string[] = [];
+  /** How many of them, at the front, have overtaken. */
+  #ahead = 0;
   #waitingChars = 0;
   #paused = false;
+  #work: Promise<void> | null = null;
   readonly #socket: LinkSocket;
+  readonly #session: Pick<LinkSession, 'overtakes'>;
   readonly #handle: (text: string) => Promise<void>;
 
-  constructor(socket: LinkSocket, handle: (text: string) => Promise<void>) {
+  constructor(socket: LinkSocket, session: Pick<LinkSession, 'overtakes'>, handle: (text: string) => Promise<void>) {
     this.#socket = socket;
+    this.#session = session;
     this.#handle = handle;
   }
 
@@ -216,18 +226,29 @@ class Inbox {
       this.#paused = true;
       this.#socket.pause();
     }
-    this.#last = this.#last.then(async () => {
+    if (this.#session.overtakes(text)) {
+      this.#waiting.splice(this.#ahead, 0, text);
+      this.#ahead += 1;
+    } else this.#waiting.push(text);
+    // The first text that comes is begun here and now, so nothing overtakes a welcome.
+    this.#work ??= this.#handleAll();
+  }
+
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
+  async #handleAll(): Promise<void> {
+    for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
+      this.#ahead = Math.max(0, this.#ahead - 1);
       await this.#handle(text);
       this.#waitingChars -= text.length;
       if (this.#paused && this.#waitingChars < inboxLowChars) {
         this.#paused = false;
         this.#socket.resume();
       }
-    });
-  }
-
-  idle(): Promise<void> {
-    return this.#last;
+    }
+    this.#work = null;
   }
 }
 

@@ -6,6 +6,7 @@ import { Bell } from '../job/bell.ts';
 import { envelopeLines, refusalEnvelope } from '../job/envelope.ts';
 import { type RowPorts, type RowSink, runRow } from '../job/pipeline.ts';
 import type { Plan } from '../job/plan.ts';
+import type { StopSignals } from '../job/stops.ts';
 import type { RunChange, RunEnd, RunLog, StoredRun } from './run-log.ts';
 
 /** Whoever asked for a run. */
@@ -18,7 +19,7 @@ export interface RunCaller {
   readonly signal: AbortSignal;
 }
 
-export interface LocalRunPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName'> {
+export interface LocalRunPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName' | keyof StopSignals> {
   readonly log: RunLog;
   /** The journal failed. */
   readonly onFault: (error: unknown) => void;
@@ -155,6 +156,8 @@ export class LocalRun {
       stop: () => (this.#why === 'cancelled' || this.#why === 'lost' ? 'cancelled' : null),
       room: () => Promise.resolve(),
       drain: this.#halt.signal,
+      waits: this.#halt.signal,
+      reads: this.#cut.signal,
       // A change, and reading one back, is cut off only when the process stops.
       signal: this.#plan.action.repeat === 'safe' ? this.#cut.signal : signal,
     };

@@ -73,6 +73,8 @@ async function readBackRow(
       ...ports,
       work: { run: run.id },
       sessionName: plan.connection.roleSessionName ?? `iam-agent-exec-${ports.clock.now()}`,
+      waits: ports.drain,
+      reads: ports.signal,
       stop: () => null,
       room: () => Promise.resolve(),
       sink: {

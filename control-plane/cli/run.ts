@@ -1,6 +1,7 @@
 // `run ACTION`: makes a job from templates and rows, sends it while the rows are read, and prints its id or follows it.
 import { randomUUID } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { limits } from '../../protocol/limits.ts';
 import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
 import { exitCodeHelp, type ExitCode } from '../../terminal/exit-codes.ts';
 import { parseSets } from '../../terminal/parse-set.ts';
@@ -24,6 +25,7 @@ interface RunOptions extends ServerOptions {
   readonly concurrency?: number;
   readonly onError?: 'continue' | 'stop';
   readonly dryRun?: true;
+  readonly rowDeadline?: number;
   readonly ttl?: number;
   readonly idempotencyKey?: string;
   readonly quiet?: true;
@@ -74,6 +76,11 @@ export function runCommand(terminal: Terminal): Command {
     .option('--concurrency <n>', 'rows under way at once', wholeNumber(1, 64))
     .addOption(new Option('--on-error <what>', 'what a failed row means for the others').choices(['continue', 'stop']))
     .option('--dry-run', 'render and check everything, call nothing')
+    .option(
+      '--row-deadline <seconds>',
+      'longest time for one row, from its start',
+      wholeNumber(1, limits.rowDeadlineSeconds),
+    )
     .option('--ttl <seconds>', 'latest start of a call, in seconds from now', wholeNumber(1, 30 * 86_400))
     .option('--idempotency-key <key>', 'the same key and job again is the same job (default: a new key)')
     .option('--quiet', 'no progress and no summary');
@@ -106,8 +113,8 @@ async function run(terminal: Terminal, name: string, options: RunOptions): Promi
 }
 
 function headOf(name: string, inputs: Readonly<Record<string, string>>, options: RunOptions): string {
-  const { agent, connection, concurrency, onError, dryRun, ttl } = options;
-  const jobOptions = { concurrency, on_error: onError, dry_run: dryRun };
+  const { agent, connection, concurrency, onError, dryRun, rowDeadline, ttl } = options;
+  const jobOptions = { concurrency, on_error: onError, dry_run: dryRun, row_deadline_seconds: rowDeadline };
   return JSON.stringify({ agent, connection, action: name, inputs, options: jobOptions, ttl_seconds: ttl });
 }
 

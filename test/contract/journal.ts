@@ -184,6 +184,30 @@ export function journalContract(name: string, make: () => Promise<JournalUnderTe
         expect(journal.spoolBytes()).to.equal(1);
       });
 
+      it('that are kept can be bounded: those whose time is over first go first', async () => {
+        const { job, changes } = startedJob(1, ['{}']);
+        const made = withEntries(job, ['aaaa', 'bbbb', 'cccc', 'dddd']);
+        await journal.commit([...changes, ...made.changes]);
+        const [, second, third] = made.entries;
+        if (second === undefined || third === undefined) throw new Error('no entries');
+        const once = withAck(made.job, second, 800);
+        await journal.commit([...once.changes, ...withAck(once.job, third, 900).changes]);
+        expect([journal.spoolBytes(), journal.keptBytes()]).to.deep.equal([4, 12]);
+        expect(await journal.trimKept(12)).to.equal(0);
+        expect(await journal.trimKept(9)).to.equal(1);
+        expect([journal.spoolBytes(), journal.keptBytes(), await journal.firstHeld(job.id, 0)]).to.deep.equal([
+          4, 8, 2,
+        ]);
+        journal = await under.reopen();
+        expect(journal.keptBytes()).to.equal(8);
+        expect(await journal.trimKept(0)).to.equal(2);
+        // What nobody acknowledged is never dropped.
+        expect([journal.spoolBytes(), journal.keptBytes(), await journal.firstHeld(job.id, 0)]).to.deep.equal([
+          4, 0, 4,
+        ]);
+        expect(await journal.purge(1_000)).to.deep.equal({ jobs: 0, entries: 0 });
+      });
+
       it('that were acknowledged are gone, or kept and readable', async () => {
         const { job, changes } = startedJob(1, ['{}']);
         const made = withEntries(job, ['a', 'b', 'c']);

@@ -60,7 +60,12 @@ describe('a link that is silent from its start', () => {
     const clock = new HastyClock();
     const stop = new AbortController();
     let dials = 0;
-    const session = { begin: () => undefined, message: () => Promise.resolve(undefined), end: () => undefined };
+    const session = {
+      begin: () => undefined,
+      message: () => Promise.resolve(undefined),
+      overtakes: () => false,
+      end: () => undefined,
+    };
     const kept = keepLink(
       {
         clock,

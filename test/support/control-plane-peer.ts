@@ -167,6 +167,19 @@ export class ControlPlanePeer {
     }
   }
 
+  /** Signs and sends the token of a job whose rows come in these chunks; `sendChunk` sends those. */
+  async sendToken(chunks: readonly (readonly string[])[], change: Partial<JobClaims> = {}): Promise<JobClaims> {
+    const signed = chunks.map((rows) => ({ rows: rows.length, digest: chunkDigest(nodeHashing, rows) }));
+    const count = chunks.reduce((sum, rows) => sum + rows.length, 0);
+    const claims = this.claims([], { rows: { count, chunks: signed }, ...change });
+    this.send({ type: 'job', token: await this.sign(claims) });
+    return claims;
+  }
+
+  sendChunk(job: JobId, chunk: number, rows: readonly string[]): void {
+    this.send({ type: 'rows', job, chunk }, rows);
+  }
+
   /** Every entry line of a job, as it came, each sequence once. */
   entries(job: JobId): string[] {
     const found: string[] = [];

@@ -114,6 +114,27 @@ class MemoryJournal implements Journal {
     return entries.reduce((sum, entry) => sum + (entry.keepUntil === null ? entry.bytes : 0), 0);
   }
 
+  keptBytes(): number {
+    const entries = [...this.#jobs.values()].flatMap((job) => [...job.entries.values()]);
+    return entries.reduce((sum, entry) => sum + (entry.keepUntil === null ? 0 : entry.bytes), 0);
+  }
+
+  async trimKept(maxBytes: number): Promise<number> {
+    let dropped = 0;
+    await this.#add(() => {
+      const kept = [...this.#jobs.values()].flatMap(({ entries }) =>
+        [...entries.values()].filter((entry) => entry.keepUntil !== null).map((entry) => ({ entries, entry })),
+      );
+      kept.sort((a, b) => (a.entry.keepUntil ?? 0) - (b.entry.keepUntil ?? 0));
+      for (const { entries, entry } of kept) {
+        if (this.keptBytes() <= maxBytes) break;
+        this.#put(entries, entry.sequence, undefined);
+        dropped += 1;
+      }
+    });
+    return dropped;
+  }
+
   async purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }> {
     const purged = { jobs: 0, entries: 0 };
     await this.#add(() => {

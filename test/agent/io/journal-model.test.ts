@@ -44,6 +44,7 @@ async function picture(journal: Journal): Promise<unknown> {
     open: await journal.openJobs(),
     recent: await journal.recentJobs(3),
     spoolBytes: journal.spoolBytes(),
+    keptBytes: journal.keptBytes(),
   };
 }
 

@@ -72,6 +72,32 @@ describe('the queue of calls', () => {
     caller.close();
   });
 
+  it('ends the waits of a call at once when asked, and neither cuts off one under way nor gives its place away', async () => {
+    const { caller, open, order, settle } = held();
+    const stop = new AbortController();
+    const all = ['a', 'b', 'c', 'd'].map((sessionName) => caller.call(request({ sessionName, waits: stop.signal })));
+    const other = caller.call(request({ sessionName: 'other' }));
+    await settle();
+    stop.abort();
+    expect(await all[3]).to.deep.equal({ kind: 'aborted' });
+    await settle();
+    expect(order).to.deep.equal(['a', 'b', 'c']);
+    open.shift()?.();
+    expect(await all[0]).to.include({ kind: 'answer' });
+    await settle();
+    expect(order).to.deep.equal(['a', 'b', 'c', 'other']);
+    for (const end of open) end();
+    expect((await Promise.all([...all, other])).map(({ kind }) => kind)).to.deep.equal([
+      'answer',
+      'answer',
+      'answer',
+      'aborted',
+      'answer',
+    ]);
+    expect(await caller.call(request({ waits: stop.signal }))).to.deep.equal({ kind: 'aborted' });
+    caller.close();
+  });
+
   it('forgets a call that is stopped while it waits', async () => {
     const { caller, open, order, settle } = held();
     const running = ['a', 'b', 'c'].map((sessionName) => caller.call(request({ sessionName })));

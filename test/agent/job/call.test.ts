@@ -4,6 +4,7 @@ import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import { findAction } from '../../../agent/iam/catalogue.ts';
 import { prepareCall, type PreparedCall } from '../../../agent/iam/inputs.ts';
 import { type CallPorts, callAws, type CallStep, resumeIntent } from '../../../agent/job/call.ts';
+import { JobStops, type Stop } from '../../../agent/job/stops.ts';
 import { Turns } from '../../../agent/job/turns.ts';
 import { isRefusal } from '../../../protocol/error-codes.ts';
 import type { Json } from '../../../protocol/json.ts';
@@ -33,6 +34,7 @@ const list = (): PreparedCall => callOf('list_access_keys', { Username: 'alice' 
 
 function portsWith(caller: ScriptedCaller, change: Partial<CallPorts> = {}) {
   const [drain, abort] = [new AbortController(), new AbortController()];
+  const { waits, reads } = new JobStops(drain.signal, abort.signal);
   const intents: unknown[] = [];
   const ports: CallPorts = {
     caller,
@@ -45,10 +47,14 @@ function portsWith(caller: ScriptedCaller, change: Partial<CallPorts> = {}) {
     room: () => Promise.resolve(),
     drain: drain.signal,
     signal: abort.signal,
+    waits,
+    reads,
     ...change,
   };
   return { ports, drain, abort, intents };
 }
+
+const change = ({ waits, reads }: JobStops): Pick<CallPorts, 'waits' | 'reads'> => ({ waits, reads });
 
 async function stepsOf(call: PreparedCall, ports: CallPorts): Promise<CallStep[]> {
   const steps: CallStep[] = [];
@@ -127,6 +133,55 @@ describe('a change', () => {
     expect(order.indexOf('DeleteAccessKey bob')).to.equal(1);
   });
 
+  for (const [stop, outcome] of [
+    ['cancelled', 'cancelled'],
+    ['expired', 'expired'],
+    ['row_deadline', 'failed'],
+  ] as const) {
+    it(`that waits for its turn or its rate is given up at once when it must stop (${stop}), and no call is made`, async () => {
+      const [drain, abort] = [new AbortController().signal, new AbortController().signal];
+      const stops = new JobStops(drain, abort);
+      let why: Stop | null = null;
+      // The first waits for its rate as the limiter does, the second for the turn of the first.
+      const caller = new ScriptedCaller(async ({ waits }) => {
+        if (waits?.aborted === false) await new Promise((resolve) => waits.addEventListener('abort', resolve));
+        return { kind: 'aborted' };
+      });
+      const { ports, intents } = portsWith(caller, { ...change(stops), stop: () => why });
+      const both = Promise.all([stepsOf(remove('alice'), ports), stepsOf(remove('alice'), ports)]);
+      while (caller.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      why = stop;
+      stops.begin();
+      for (const [step] of await both) {
+        expect(step).to.deep.include({ kind: 'refused', outcome });
+        expect(step?.kind === 'refused' && step.refusal.code).to.equal(stop);
+      }
+      expect(caller.calls).to.have.length(1);
+      expect(intents).to.have.length(1);
+    });
+  }
+
+  it('that waits when the process drains may run after the next start: its intent is taken back', async () => {
+    const caller = new ScriptedCaller(async ({ waits }) => {
+      with_.drain.abort();
+      expect(waits?.aborted).to.equal(true);
+      return await Promise.resolve({ kind: 'aborted' } as const);
+    });
+    const with_ = portsWith(caller);
+    expect(kinds(await stepsOf(remove('alice'), with_.ports))).to.deep.equal(['interrupted']);
+    expect(with_.intents.map((intent) => intent === null)).to.deep.equal([false, true]);
+  });
+
+  it('that was cut off under way is read back, whatever stops', async () => {
+    const caller = new ScriptedCaller(({ operation }) =>
+      operation === 'DeleteAccessKey' ? { kind: 'aborted', ambiguous: true } : noKeys,
+    );
+    const { ports } = portsWith(caller, { stop: () => (caller.calls.length > 0 ? 'cancelled' : null) });
+    const clock = ports.clock as SimulatedClock;
+    const [step] = await clock.run(stepsOf(remove('alice'), ports));
+    expect(step).to.include({ kind: 'page', outcome: 'unknown' });
+  });
+
   it('found after a restart is read back with the call as it was kept, and a stop leaves it for the next time', async () => {
     const caller = new ScriptedCaller(() => noKeys);
     const { ports, intents } = portsWith(caller);
@@ -162,6 +217,26 @@ describe('a listing', () => {
     const steps = await stepsOf(list(), with_.ports);
     expect(kinds(steps)).to.deep.equal(['page', 'interrupted']);
     expect(steps[0]).to.include({ marker: 'm', outcome: null });
+  });
+
+  it('of a cancelled job is cut off in its page, and says what is missing', async () => {
+    const stops = new JobStops(new AbortController().signal, new AbortController().signal);
+    let why: Stop | null = null;
+    const caller = new ScriptedCaller((request, earlier) => {
+      if (earlier === 0) return page('<IsTruncated>true</IsTruncated><Marker>m</Marker>');
+      why = 'cancelled';
+      stops.cut();
+      expect(request.signal.aborted).to.equal(true);
+      return { kind: 'aborted', ambiguous: true };
+    });
+    const { ports } = portsWith(caller, { ...change(stops), stop: () => why });
+    const steps = await stepsOf(list(), ports);
+    expect(kinds(steps)).to.deep.equal(['page', 'refused']);
+    const [, end] = steps;
+    expect(end?.kind === 'refused' && [end.outcome, end.refusal.detail]).to.deep.equal([
+      'cancelled',
+      'the job was cancelled before the next page of the listing; the items before it were sent, the rest is missing',
+    ]);
   });
 
   it('that AWS breaks off keeps the items of that page and ends with one error', async () => {

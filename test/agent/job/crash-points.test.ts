@@ -96,8 +96,9 @@ function dying(inner: Journal, death: Death | null): { journal: Journal; died: P
     get: (target, name) => {
       const member_: unknown = Reflect.get(target, name);
       if (typeof member_ !== 'function') return member_;
+      // Sizes are known without waiting.
+      if (name === 'spoolBytes' || name === 'keptBytes') return member_.bind(target) as unknown;
       return async (...parameters: unknown[]) => {
-        if (name === 'spoolBytes') return Reflect.apply(member_, target, parameters) as unknown;
         if (dead) return never;
         if (name === 'commit') {
           commits += 1;

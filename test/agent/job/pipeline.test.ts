@@ -1,4 +1,5 @@
 // One row through its steps: what goes into the spool, in which order, and what is durable before a call leaves.
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { systemClock } from '../../../agent/io/clock-system.ts';
 import type { CallAnswer, CallRequest } from '../../../agent/iam/iam-caller.ts';
@@ -45,7 +46,9 @@ interface Setting {
   readonly ports?: Partial<RowPorts>;
 }
 
-async function run(script: (request: CallRequest, earlier: number) => CallAnswer, setting: Setting = {}): Promise<Ran> {
+type Script = (request: CallRequest, earlier: number) => CallAnswer | Promise<CallAnswer>;
+
+async function run(script: Script, setting: Setting = {}): Promise<Ran> {
   const request = {
     action: setting.action ?? 'list_access_keys',
     connection: 'main',
@@ -74,6 +77,8 @@ async function run(script: (request: CallRequest, earlier: number) => CallAnswer
     room: () => Promise.resolve(),
     drain: signal,
     signal,
+    waits: signal,
+    reads: signal,
     sink: {
       progress: (_row, texts, made) => {
         log.push(made.intent === null ? `page of ${texts.length}` : 'intent');
@@ -125,6 +130,39 @@ describe('a row', () => {
     expect(log.at(-1)).to.equal('end failed 2');
     expect(lines[1]).to.have.nested.property('envelope.error_code', 'aws_error');
     expect(lines[1]).not.to.have.property('item');
+  });
+
+  it('comes to its own deadline while it waits, or between pages, and says what was not done', async () => {
+    const options = { row_deadline_seconds: 1 };
+    // The limiter's word, when the waits of a call are ended.
+    const waiting = await run(
+      async ({ waits }) => {
+        if (waits?.aborted === false) await new Promise((resolve) => waits.addEventListener('abort', resolve));
+        return { kind: 'aborted' };
+      },
+      { options },
+    );
+    expect(waiting.log).to.deep.equal(['call ListAccessKeys', 'end failed 1']);
+    expect(waiting.lines[0]).to.have.nested.property('envelope.error_code', 'row_deadline');
+    expect(waiting.lines[0]?.envelope?.error).to.match(/passed before this call$/);
+    const listing = await run(
+      async (_request, earlier) => {
+        if (earlier === 1) await delay(1_100);
+        return page([earlier], `m${earlier}`);
+      },
+      { options },
+    );
+    // The page that was under way is taken; the next is not asked for.
+    expect(listing.log).to.deep.equal([
+      'call ListAccessKeys',
+      'page of 1',
+      'call ListAccessKeys',
+      'page of 1',
+      'end failed 3',
+    ]);
+    expect(listing.lines[2]?.envelope?.error).to.match(
+      /before the next page of the listing; the items before it were sent/,
+    );
   });
 
   it('stops between pages when the last start of a call has passed, and when the process drains', async () => {

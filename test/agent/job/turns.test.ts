@@ -40,3 +40,24 @@ describe('turns', () => {
     expect(ended).to.deep.equal(['free']);
   });
 });
+
+describe('a turn that is waited for', () => {
+  it('is given up at once by the signal, and those behind it keep their order', async () => {
+    const turns = new Turns();
+    const stop = new AbortController();
+    const never = new AbortController().signal;
+    const ended: string[] = [];
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const first = turns.takeUnless(stop.signal, 'a', () => gate.then(() => ended.push('first')));
+    const second = turns.takeUnless(stop.signal, 'a', () => Promise.resolve(ended.push('second')));
+    const third = turns.takeUnless(never, 'a', () => Promise.resolve(ended.push('third')));
+    await turn();
+    stop.abort();
+    expect(await second).to.equal(null);
+    expect(ended).to.deep.equal([]);
+    open();
+    expect([await first, await third]).to.deep.equal([1, 2]);
+    expect(ended).to.deep.equal(['first', 'third']);
+    expect(await turns.takeUnless(stop.signal, 'a', () => Promise.resolve(1))).to.equal(null);
+  });
+});

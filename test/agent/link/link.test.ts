@@ -87,6 +87,7 @@ function play(
       played.messages.push(text);
       return (await options.message?.(text)) ?? undefined;
     },
+    overtakes: (text) => text.startsWith('!'),
     end: () => played.messages.push('(end)'),
   });
   let counter = 0;
@@ -212,6 +213,24 @@ describe('the link', () => {
     });
     await played.run();
     expect(done).to.deep.equal(['a', '(second link)']);
+  });
+
+  it('lets some messages overtake those that wait, in their order, and none the one that is being handled', async () => {
+    const done: string[] = [];
+    const played = play(['open'], {
+      onOpen: ({ sockets, stop }, socket) => {
+        if (sockets.length === 2) stop.abort();
+        else for (const text of ['welcome', 'a', 'b', '!1', '!2', 'c']) socket.handlers.message(text);
+      },
+      message: async (text) => {
+        await Promise.resolve();
+        done.push(text);
+        if (text === 'a') played.sockets[0]?.handlers.message('!3');
+        return text === 'c' ? 'over_credit' : undefined;
+      },
+    });
+    await played.run();
+    expect(done).to.deep.equal(['welcome', '!1', '!2', 'a', '!3', 'b', 'c']);
   });
 
   it('closes with the code of what was wrong', async () => {
