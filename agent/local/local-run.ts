@@ -19,7 +19,10 @@ export interface RunCaller {
   readonly signal: AbortSignal;
 }
 
-export interface LocalRunPorts extends Omit<RowPorts, 'work' | 'sink' | 'stop' | 'room' | 'sessionName' | keyof StopSignals> {
+export interface LocalRunPorts extends Omit<
+  RowPorts,
+  'work' | 'sink' | 'stop' | 'room' | 'sessionName' | keyof StopSignals
+> {
   readonly log: RunLog;
   /** The journal failed. */
   readonly onFault: (error: unknown) => void;

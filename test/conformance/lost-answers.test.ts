@@ -90,8 +90,8 @@ describe('every change whose answer is lost', function suite() {
       stop: () => null,
       room: () => Promise.resolve(),
       drain: signal,
-          waits: signal,
-          reads: signal,
+      waits: signal,
+      reads: signal,
       signal,
     };
     const [step] = await Array.fromAsync(callAws(prepared(action.name, input), null, ports));
