@@ -63,6 +63,7 @@ export async function readBack(
   const caller: IamCaller = {
     call: async (request) => {
       operations.push(request.operation);
+      expect(request.repeat === 'safe' ? request.retryForMs : 0).to.be.at.most(5_000);
       // Nothing but reads, unless the host asks for more.
       if (options.connection?.deactivateOrphans !== true) expect(request.repeat).to.equal('safe');
       return await Promise.resolve(answers(operations.length, clock.monotonicMs(), request.operation));

@@ -23,7 +23,7 @@ export type Step =
   | { readonly kind: 'hang' };
 
 /** Asked for every request; null: it is answered. */
-export type Cut = (request: SeenRequest) => 'before' | 'after' | null;
+type Cut = (request: SeenRequest) => 'before' | 'after' | null;
 
 interface SeenRequest {
   readonly operation: string;

@@ -43,6 +43,28 @@ describe('iam-agent exec', () => {
 
   const listing = ['exec', 'list_access_keys', '--connection', 'prod', '--set', 'Username={{ user }}'];
 
+  it('marks what it makes with a name of its own, if the connection marks', async () => {
+    const marking = await Host.make(join(folder.path, 'marking'), 'http://127.0.0.1:9', {
+      endpoint: endpoint.url,
+      allow: ['create_user'],
+      more: '    mark_created: true',
+    });
+    const values: unknown[] = [];
+    for (let run = 0; run < 2; run += 1) {
+      const set = ['--set', 'Username={{ user }}', '--rows', '-', '--dry-run'];
+      const { stdout } = await marking.command(['exec', 'create_user', '--connection', 'prod', ...set], 'user\na\nb\n');
+      const lines = stdout.trim().split('\n');
+      for (const line of lines) {
+        const { row, result } = JSON.parse(line) as { row: number; result: { DryRun: { Input: { Tags: unknown } } } };
+        const [tag] = result.DryRun.Input.Tags as { Key: string; Value: string }[];
+        expect(tag?.Key).to.equal('iam-agent:job');
+        expect(tag?.Value).to.match(new RegExp(`^exec-[0-9a-f-]{36}/${row}$`));
+        values.push(tag?.Value);
+      }
+    }
+    expect(new Set(values).size).to.equal(4);
+  });
+
   it('prints JSON Lines on stdout and a summary on stderr, and exits 0 when no row failed', async () => {
     const { status, stdout, stderr } = await host.command([...listing, '--rows', '-'], 'user\nalice\n');
     expect(status, stderr).to.equal(0);
