@@ -264,7 +264,7 @@ function stampOf(source: CredentialSource, stamp: CredentialOptions['secretFileS
   if (source.kind !== 'files' || stamp === undefined) return null;
   const { accessKeyFile, secretKeyFile, sessionTokenFile } = source;
   const paths = [accessKeyFile, secretKeyFile, ...(sessionTokenFile === undefined ? [] : [sessionTokenFile])];
-  const stamps = paths.map(stamp);
+  const stamps = paths.map((path) => stamp(path));
   return stamps.includes(null) ? null : stamps.join(' ');
 }
 

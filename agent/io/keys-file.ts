@@ -52,7 +52,7 @@ const coarsestTimeMs = 2000;
  * Changes whenever the file does. Null: only reading tells, since the file cannot be looked at or changed a moment ago. Costs two
  * microseconds where reading costs eighty; not asynchronous, which would cost twenty.
  */
-export function secretFileStamp(path: string): string | null {
+export function secretFileStamp(path: string, nowMs = Date.now()): string | null {
   let stats: BigIntStats;
   try {
     stats = statSync(path, { bigint: true });
@@ -60,7 +60,7 @@ export function secretFileStamp(path: string): string | null {
     return null;
   }
   const changedAtMs = Math.max(Number(stats.mtimeMs), Number(stats.ctimeMs));
-  if (Date.now() - changedAtMs < coarsestTimeMs) return null;
+  if (nowMs - changedAtMs < coarsestTimeMs) return null;
   const { dev, ino, size, mtimeNs, ctimeNs } = stats;
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }

@@ -230,6 +230,47 @@ describe('calls to AWS', () => {
     expect(operations()).to.deep.equal([]);
   });
 
+  it('asks the SDK again for an address that it could not give, and makes no call without one', async () => {
+    const before_ = process.env['AWS_ENDPOINT_URL_IAM'];
+    process.env['AWS_ENDPOINT_URL_IAM'] = 'no url';
+    caller.close();
+    connection = testConnection(endpoint.url, { endpoints: {} });
+    caller = testCaller(connection);
+    endpoint.play(() => ok('CreateAccessKey'));
+    try {
+      expect(await caller.call(request('CreateAccessKey'))).to.include({ code: 'request', ambiguous: false });
+      process.env['AWS_ENDPOINT_URL_IAM'] = endpoint.url;
+      expect(await caller.call(request('CreateAccessKey'))).to.include({ kind: 'answer', status: 200 });
+    } finally {
+      if (before_ === undefined) delete process.env['AWS_ENDPOINT_URL_IAM'];
+      else process.env['AWS_ENDPOINT_URL_IAM'] = before_;
+    }
+    expect(operations()).to.deep.equal(['CreateAccessKey']);
+  });
+
+  it('refuses keys that no header can hold, and shows nothing of them', async () => {
+    const readSecretFile = async (path: string): Promise<string> =>
+      await Promise.resolve(path === 'access' ? 'AKID\r\nx-evil: S3CR3T' : 'S3CR3T');
+    const own = createIamCaller([connection], { clock: systemClock(), userAgent: 'x/1', readSecretFile });
+    try {
+      endpoint.play(() => ok('CreateAccessKey'));
+      const answer = await own.call(request('CreateAccessKey'));
+      expect(answer).to.include({ kind: 'transport', code: 'request', ambiguous: false });
+      expect(JSON.stringify(answer)).to.not.contain('S3CR3T');
+      expect(operations()).to.deep.equal([]);
+    } finally {
+      own.close();
+    }
+  });
+
+  it('makes no call after a close that came before its first connection', async () => {
+    endpoint.play(() => ok('CreateAccessKey'));
+    const running = caller.call(request('CreateAccessKey'));
+    caller.close();
+    expect(await running).to.include({ kind: 'aborted' });
+    expect(operations()).to.deep.equal([]);
+  });
+
   it('after close, makes no call and ends what is under way', async () => {
     endpoint.play(() => ({ kind: 'hang' }));
     const running = caller.call(request('CreateAccessKey'));

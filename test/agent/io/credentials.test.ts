@@ -85,6 +85,36 @@ describe('credentials', () => {
     expect(await failure(plain)).to.contain('CredentialsError');
   });
 
+  it('from files with a stamp: read when it changes or says nothing, and the same keys are the same object', async () => {
+    const state = { access: 'AKID1', stamp: 'one' as string | null, reads: 0 };
+    const readSecretFile = async (path: string): Promise<string> => {
+      state.reads += 1;
+      return await Promise.resolve(path === 'a' ? state.access : 'secret');
+    };
+    const source = { kind: 'files', accessKeyFile: 'a', secretKeyFile: 's' } as const;
+    const keys = createCredentials(source, {
+      clock,
+      region: 'us-east-1',
+      readSecretFile,
+      wire: async () => await Promise.resolve(wire),
+      secretFileStamp: () => state.stamp,
+    });
+    const first = await keys();
+    expect(await keys()).to.equal(first);
+    expect(state.reads).to.equal(2);
+    [state.access, state.stamp] = ['AKID2', 'two'];
+    const second = await keys();
+    expect(second).to.have.property('accessKeyId', 'AKID2');
+    state.stamp = 'three';
+    expect(await keys(), 'written again, with the same in it').to.equal(second);
+    expect(state.reads).to.equal(6);
+    state.stamp = null;
+    await keys();
+    state.access = 'AKID3';
+    expect(await keys()).to.have.property('accessKeyId', 'AKID3');
+    expect(state.reads).to.equal(10);
+  });
+
   it('from a program: kept until shortly before their end, one run for all who ask', async () => {
     const counter = join(folder, 'runs');
     const printed = `{Version:1,AccessKeyId:'AKID'+n,SecretAccessKey:'s',SessionToken:'t',Expiration:'2026-01-01T01:00:00Z'}`;

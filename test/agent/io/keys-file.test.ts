@@ -6,9 +6,11 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +24,7 @@ import {
   readJsonSecret,
   readSecretFile,
   SecretFileError,
+  secretFileStamp,
   writeSecretFile,
 } from '../../../agent/io/keys-file.ts';
 
@@ -93,6 +96,31 @@ describe('secret files', () => {
     expect((await fault(place('folder'))).fault).to.equal('not_a_file');
     execFileSync('mkfifo', ['-m', '600', place('pipe')]);
     expect((await fault(place('pipe'))).fault).to.equal('not_a_file');
+  });
+
+  it('has a stamp that changes with whatever happens to the file, and none while its times are too new to tell', async () => {
+    const path = put('stamped', 'one');
+    expect(secretFileStamp(path), 'just written').to.equal(null);
+    expect(secretFileStamp(place('absent'))).to.equal(null);
+    const stamps: (string | null)[] = [];
+    const changes = [
+      () => undefined,
+      () => writeFileSync(path, 'two'),
+      () => chmodSync(path, 0o640),
+      // Back to the old time of change: the kernel's own (ctime) tells.
+      () => utimesSync(path, 0, 0),
+      () => renameSync(put('other', 'two'), path),
+    ];
+    for (const change of changes) {
+      change();
+      expect(secretFileStamp(path), 'too new').to.equal(null);
+      // The kernel's clock for files has a grain of milliseconds.
+      await delay(20);
+      stamps.push(secretFileStamp(path, Date.now() + 2000));
+      expect(secretFileStamp(path, Date.now() + 3_600_000)).to.equal(stamps.at(-1));
+    }
+    expect(stamps).to.not.include(null);
+    expect(new Set(stamps).size).to.equal(changes.length);
   });
 
   it('reads JSON and quotes nothing of what is none', async () => {
