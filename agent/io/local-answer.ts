@@ -26,8 +26,14 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   run_interrupted: 409,
 };
 
+/** Says no and leaves the answer open: the client may be sending still. */
+export function beginNo(response: ServerResponse, status: number | null, { code, detail }: Refusal): void {
+  response.writeHead(status ?? statuses[code] ?? 400, { 'content-type': 'application/json' });
+  response.write(`${JSON.stringify({ error: { code, detail } })}\n`);
+}
+
 /** Ends the answer. What else the client sends is not read. */
 export function sayNo(response: ServerResponse, status: number | null, { code, detail }: Refusal): void {
-  response.writeHead(status ?? statuses[code] ?? 400, { 'content-type': 'application/json' });
-  response.end(`${JSON.stringify({ error: { code, detail } })}\n`);
+  beginNo(response, status, { kind: 'refused', code, detail });
+  response.end();
 }

@@ -6,7 +6,7 @@ import { jsonFault } from '../../protocol/json.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { RunCaller } from '../local/local-run.ts';
 import { localLimits, type RunHead, runHeadSchema } from '../local/wire.ts';
-import { type LocalService, sayNo } from './local-answer.ts';
+import { beginNo, type LocalService } from './local-answer.ts';
 import { LineError, LineReader } from './read-lines.ts';
 
 /** A client that has its last line closes its side; one that does not is cut off. */
@@ -22,12 +22,12 @@ export async function serveRun(
   if (head === 'gone') return;
   if (isRefusal(head)) {
     service.events('local.refused', { code: head.code });
-    sayNo(response, null, head);
+    await refuseRun(request, response, head);
     return;
   }
   const accepted = await service.runs.accept(head);
   if (isRefusal(accepted)) {
-    sayNo(response, null, accepted);
+    await refuseRun(request, response, accepted);
     return;
   }
   const left = new AbortController();
@@ -39,6 +39,12 @@ export async function serveRun(
   const caller: RunCaller = { rows: rowsOf(lines), deliver: (entries) => writer.write(entries), signal: left.signal };
   const ended = await accepted.go(caller);
   await writer.write([JSON.stringify({ ended })]);
+  await goodbye(request, response);
+  response.end();
+}
+
+async function refuseRun(request: IncomingMessage, response: ServerResponse, refusal: Refusal): Promise<void> {
+  beginNo(response, null, refusal);
   await goodbye(request, response);
   response.end();
 }
