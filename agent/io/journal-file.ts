@@ -61,7 +61,11 @@ export function openFile(directory: string): DatabaseSync {
 
 export function closeFile(database: DatabaseSync, directory: string): void {
   if (!database.isOpen) return;
-  rmSync(join(directory, holderName), { force: true });
+  try {
+    rmSync(join(directory, holderName), { force: true });
+  } catch {
+    // Only a hint. A disk that turned read-only must not hide why the journal is closed, nor keep it open.
+  }
   // The last connection's close moves the whole WAL into the file and removes it.
   database.close();
 }

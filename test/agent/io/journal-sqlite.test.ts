@@ -1,7 +1,7 @@
 // What the journal on disk adds to the port's contract: one holder, nothing readable, one sync a turn, and a key that is proved first.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { expect } from 'chai';
@@ -52,6 +52,16 @@ describe('journal on node:sqlite', () => {
     expect(after.at.chain)
       .to.match(/^[0-9a-f]{64}$/)
       .and.not.equal(recovery.at.chain);
+  });
+
+  it('closes although its hint of the holder cannot be removed, as on a disk that turned read-only', async () => {
+    const { journal } = await directory.open();
+    const hint = join(directory.path, 'journal.pid');
+    rmSync(hint);
+    mkdirSync(hint);
+    await journal.close();
+    rmSync(hint, { recursive: true });
+    expect(isRefusal(await directory.tryOpen())).to.equal(false);
   });
 
   it('shares one transaction among the commits of a turn, and takes a new one for the next turn', async () => {

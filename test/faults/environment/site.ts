@@ -58,6 +58,8 @@ export class Site {
   readonly aws: Endpoint;
   readonly awsLink: FaultProxy;
   readonly posts: Post[] = [];
+  /** Where the checker reads the store, when the control plane's own directory cannot be seen from here. */
+  storeFolder: string;
   readonly #removeFolder: () => Promise<void>;
   readonly #planeArgs: readonly string[];
   readonly #random: Random;
@@ -74,6 +76,7 @@ export class Site {
   }) {
     this.folder = parts.folder;
     this.plane = parts.plane;
+    this.storeFolder = parts.plane.folder;
     this.aws = parts.aws;
     this.awsLink = parts.awsLink;
     this.#removeFolder = parts.removeFolder;
@@ -203,13 +206,13 @@ export class Site {
       if (asked.length === 0) continue;
       const api = (path: string, headers = {}): Promise<Response> => this.plane.api(path, { headers });
       const stored = await readJobs(
-        this.plane.folder,
+        this.storeFolder,
         api,
         asked.map(({ id }) => id),
       );
       const markers = new Set(asked.flatMap(({ rows }) => rows.map(({ marker }) => marker)));
       const effects = this.aws.effects.filter(({ marker }) => markers.has(marker));
-      const parties = readParties(this.plane.folder, post.name, post.fingerprint);
+      const parties = readParties(this.storeFolder, post.name, post.fingerprint);
       expect(check({ parties, asked, effects, stored }).violations).to.deep.equal([]);
     }
   }
