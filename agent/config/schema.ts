@@ -107,14 +107,14 @@ const endpoints = mapping(
 
 const limits = mapping(
   {
-    calls_per_second: number('a number from 0.01 to 1000', 0.01, 1_000)
+    calls_per_second: number('a number from 0.01 to 100000', 0.01, 100_000)
       .default(5)
       .meta({ about: 'Calls a second at the start; the rate is learned from there.' }),
-    max_calls_per_second: number('a number from 0.01 to 1000', 0.01, 1_000).exactOptional().meta({
+    max_calls_per_second: number('a number from 0.01 to 100000', 0.01, 100_000).exactOptional().meta({
       about: 'Calls a second that the learned rate never passes.',
       defaultText: '20, or `calls_per_second` when that is more',
     }),
-    burst: whole('a whole number from 1 to 1000', 1, 1_000)
+    burst: whole('a whole number from 1 to 100000', 1, 100_000)
       .default(10)
       .meta({ about: 'Calls that may start at once after a pause.' }),
     in_flight: whole('a whole number from 1 to 64', 1, 64).default(4).meta({ about: 'Calls under way at once.' }),
