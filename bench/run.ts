@@ -3,13 +3,15 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { type Found, isMet, type Key, keys, type Measure, type Part, targets, targetText } from './measure/figures.ts';
+import { measureGateway } from './measure/gateway.ts';
+import { measureIdle } from './measure/idle.ts';
 import { measureLatency } from './measure/latency.ts';
 import { measureListing } from './measure/listing-path.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureRows } from './measure/rows.ts';
 import { measureThrottled } from './measure/throttled.ts';
 
-const notYet =
+const notPossible =
   (text: string): Measure =>
   () =>
     Promise.resolve({ figures: {}, notes: [text] });
@@ -18,11 +20,11 @@ const measures: Readonly<Record<Part, Measure>> = {
   rows: measureRows,
   throttled: measureThrottled,
   memory: measureMemory,
-  idle: notYet('not measured yet'),
+  idle: measureIdle,
   latency: measureLatency,
   listing: measureListing,
-  gateway: notYet('not measured yet'),
-  nodes: notYet('the control plane has no PostgreSQL store yet'),
+  gateway: measureGateway,
+  nodes: notPossible('the control plane has no PostgreSQL store yet'),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -148,7 +148,7 @@ function* body(head: string, rows: number): Generator<Uint8Array> {
 }
 
 /** As an operator writes it, but for the rates; the log says what it says by default. */
-async function makeHost(folder: string, controlPlaneUrl: string, endpoint: string): Promise<Host> {
+export async function makeHost(folder: string, controlPlaneUrl: string, endpoint: string): Promise<Host> {
   const host = await Host.make(folder, controlPlaneUrl, { endpoint });
   await writeFile(join(folder, 'access_key'), accessKey, { mode: 0o600 });
   await writeFile(join(folder, 'secret_key'), secretKey, { mode: 0o600 });

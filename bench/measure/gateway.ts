@@ -1,0 +1,70 @@
+// Ten thousand idle agents on one control plane over plain ws: what each costs in resident memory, and how long it takes until every one of
+// them is welcomed again when all links are cut and all dial at once.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ControlPlane } from '../../test/support/programs.ts';
+import type { Found, Scale } from './figures.ts';
+import { registerAgents } from './identities.ts';
+import { memoryKib, type Running, start } from './process-figures.ts';
+import { processFile } from './stand.ts';
+
+const settleMs = 5_000;
+const sparesOfFiles = 500;
+
+export async function measureGateway({ quick, say }: Scale): Promise<Found> {
+  const agents = quick ? 1_000 : 10_000;
+  const files = await openFileLimit();
+  if (files < agents + sparesOfFiles)
+    return { figures: {}, notes: [`${agents} agents need as many open files, the limit is ${files} (ulimit -Hn)`] };
+  const folder = await mkdtemp(join(tmpdir(), 'bench-gateway-'));
+  const controlPlane = new ControlPlane(join(folder, 'control-plane'));
+  const crowds: Running[] = [];
+  try {
+    await controlPlane.start();
+    await controlPlane.kill('SIGTERM');
+    const identities = await registerAgents(controlPlane.folder, agents);
+    const file = join(folder, 'identities.json');
+    await writeFile(file, JSON.stringify(identities), { mode: 0o600 });
+    await controlPlane.start();
+    const pid = controlPlane.program?.child.pid ?? 0;
+    const url = `${controlPlane.url.replace(/^http/, 'ws')}/agent/v1/socket`;
+    for (const half of [0, 1]) {
+      const args = [processFile('crowd.ts'), url, file, String((half * agents) / 2), String(agents / 2)];
+      crowds.push(start(process.execPath, args));
+    }
+    await delay(settleMs);
+    const before = memoryKib(pid, 'VmRSS');
+    await all(crowds, 'prepare');
+    const first = await all(crowds, 'connect');
+    await delay(settleMs);
+    const perAgent = (memoryKib(pid, 'VmRSS') - before) / agents;
+    say(`${agents} agents connected in ${first.toFixed(1)} s, ${perAgent.toFixed(1)} KiB each`);
+    await all(crowds, 'drop');
+    await all(crowds, 'prepare');
+    const storm = await all(crowds, 'connect');
+    return {
+      figures: { gateway_kib_per_agent: perAgent, gateway_storm_s: storm },
+      ...(quick ? { notes: [`gateway: measured with ${agents} agents in place of 10,000`] } : {}),
+    };
+  } finally {
+    for (const crowd of crowds) await crowd.stop();
+    await controlPlane.kill('SIGTERM');
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Seconds until the last of them is done. */
+async function all(crowds: readonly Running[], word: string): Promise<number> {
+  for (const crowd of crowds) crowd.tell(word);
+  const answers = await Promise.all(crowds.map((crowd) => crowd.line()));
+  return Math.max(...answers.map((answer) => (JSON.parse(answer) as { seconds: number }).seconds));
+}
+
+/** Node raises its own limit to the hard one. */
+async function openFileLimit(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'utf8');
+  return Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1] ?? 0);
+}

@@ -1,0 +1,134 @@
+// The daemon before its first job, connected over TLS, against a bare Node + ws client that is connected to the same control plane the same way:
+// time from the process's start to the welcome, resident memory, and processor time over a minute.
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { subprotocol } from '../../protocol/version.ts';
+import { ControlPlane } from '../../test/support/programs.ts';
+import type { Found, Scale } from './figures.ts';
+import { type BenchIdentity, helloFrame, registerAgents, sessionToken } from './identities.ts';
+import { cpuSeconds, median, memoryKib, type Running, start } from './process-figures.ts';
+import { makeHost, processFile } from './stand.ts';
+
+const settleMs = 5_000;
+const launcher = fileURLToPath(new URL('../../bin/iam-agent.mjs', import.meta.url));
+
+/** Starts it and resolves when it is welcomed. */
+type Starter = () => Promise<{ readonly running: Running; readonly ms: number }>;
+
+export async function measureIdle({ quick, say }: Scale): Promise<Found> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-idle-'));
+  const tls = makeCertificate(folder);
+  const env = { NODE_EXTRA_CA_CERTS: tls.cert };
+  const controlPlane = new ControlPlane(join(folder, 'control-plane'));
+  controlPlane.env = env;
+  const flags = ['--tls-cert', tls.cert, '--tls-key', tls.key];
+  try {
+    await controlPlane.start(...flags);
+    await controlPlane.kill('SIGTERM');
+    const [bareIdentity] = await registerAgents(controlPlane.folder, 1);
+    if (bareIdentity === undefined) throw new Error('no identity');
+    await controlPlane.start(...flags);
+    const daemon = await daemonStarter(folder, controlPlane, env);
+    const bare = bareStarter(controlPlane.url, bareIdentity, env);
+    await eachOnce([daemon, bare]);
+    const startMs: [number[], number[]] = [[], []];
+    for (let round = 0; round < (quick ? 3 : 7); round += 1)
+      for (const [at, ms] of (await eachOnce([daemon, bare])).entries()) startMs[at]?.push(ms);
+    const idle = await compareIdle([daemon, bare], quick ? 10_000 : 60_000);
+    const [daemonMs, bareMs] = [median(startMs[0]), median(startMs[1])];
+    say(`start ${daemonMs.toFixed(0)} ms, bare ${bareMs.toFixed(0)} ms`);
+    say(`idle ${idle.map(({ mib, share }) => `${mib.toFixed(1)} MiB ${(share * 100).toFixed(3)} %`).join(', bare ')}`);
+    const [own, other] = idle;
+    if (own === undefined || other === undefined) throw new Error('nothing was idle');
+    return {
+      figures: {
+        idle_rss_mib: own.mib,
+        idle_rss_vs_bare_ws: own.mib / other.mib,
+        idle_cpu_share: own.share,
+        start_ms: daemonMs,
+        start_vs_bare_ws: daemonMs / bareMs,
+      },
+    };
+  } finally {
+    await controlPlane.kill('SIGTERM');
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function makeCertificate(folder: string): { cert: string; key: string } {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const request = ['req', '-x509', '-newkey', 'ed25519', '-nodes', '-days', '1', '-subj', '/CN=localhost'];
+  execFileSync('openssl', [...request, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  return { cert, key };
+}
+
+async function daemonStarter(folder: string, controlPlane: ControlPlane, env: NodeJS.ProcessEnv): Promise<Starter> {
+  const invitation = await controlPlane.invite('host-1');
+  await mkdir(join(folder, 'host'), { mode: 0o700 });
+  const host = await makeHost(join(folder, 'host'), controlPlane.url, 'http://127.0.0.1:9');
+  const pairing = ['pair', '--config', host.config, '--code-file', '-', '--fingerprint', invitation.fingerprint];
+  execFileSync(process.execPath, [launcher, ...pairing], {
+    env: { ...process.env, ...env },
+    input: `${invitation.code}\n`,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  const args = [launcher, 'run', '--config', host.config];
+  return () => untilLine(() => start(process.execPath, args, env), '"link.welcomed"');
+}
+
+function bareStarter(url: string, identity: BenchIdentity, env: NodeJS.ProcessEnv): Starter {
+  let counter = 0;
+  const address = `${url.replace(/^http/, 'ws')}/agent/v1/socket`;
+  return async () => {
+    counter += 1;
+    const token = await sessionToken(identity, counter);
+    const args = [processFile('bare-client.mjs'), address, subprotocol, token, helloFrame(counter)];
+    return untilLine(() => start(process.execPath, args, env), 'ready');
+  };
+}
+
+async function untilLine(begin: () => Running, wanted: string): Promise<{ running: Running; ms: number }> {
+  const started = performance.now();
+  const running = begin();
+  for (let line = await running.line(); !line.includes(wanted); line = await running.line()) {
+    // What a daemon says before it is welcomed.
+  }
+  return { running, ms: performance.now() - started };
+}
+
+async function eachOnce(starters: readonly Starter[]): Promise<number[]> {
+  const times: number[] = [];
+  for (const starter of starters) {
+    const { running, ms } = await starter();
+    times.push(ms);
+    await running.stop();
+  }
+  return times;
+}
+
+/** Both at once: they do nothing, so they do not disturb each other. */
+async function compareIdle(
+  starters: readonly Starter[],
+  forMs: number,
+): Promise<readonly { mib: number; share: number }[]> {
+  const running: Running[] = [];
+  try {
+    for (const starter of starters) running.push((await starter()).running);
+    await delay(settleMs);
+    const before = running.map(({ pid }) => cpuSeconds(pid));
+    await delay(forMs);
+    return running.map(({ pid }, at) => ({
+      mib: memoryKib(pid, 'VmRSS') / 1_024,
+      share: ((cpuSeconds(pid) - (before[at] ?? 0)) * 1_000) / forMs,
+    }));
+  } finally {
+    for (const one of running) await one.stop();
+  }
+}
