@@ -147,8 +147,13 @@ function* body(head: string, rows: number): Generator<Uint8Array> {
   }
 }
 
-/** As an operator writes it, but for the rates; the log says what it says by default. */
-export async function makeHost(folder: string, controlPlaneUrl: string, endpoint: string): Promise<Host> {
+/** As an operator writes it, but for the rates. */
+export async function makeHost(
+  folder: string,
+  controlPlaneUrl: string,
+  endpoint: string,
+  level: 'info' | 'debug' = 'info',
+): Promise<Host> {
   const host = await Host.make(folder, controlPlaneUrl, { endpoint });
   await writeFile(join(folder, 'access_key'), accessKey, { mode: 0o600 });
   await writeFile(join(folder, 'secret_key'), secretKey, { mode: 0o600 });
@@ -156,7 +161,7 @@ export async function makeHost(folder: string, controlPlaneUrl: string, endpoint
   const lines = [
     `control_plane: { url: ${JSON.stringify(controlPlaneUrl)} }`,
     'state_dir: ./state',
-    'log: { level: info, format: json }',
+    `log: { level: ${level}, format: json }`,
     'connections:',
     '  - label: prod',
     '    credentials: { access_key_file: ./access_key, secret_key_file: ./secret_key }',

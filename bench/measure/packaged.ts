@@ -1,0 +1,35 @@
+// The daemon as it is to be shipped: one bundle, and V8's compile cache beside it, so that a start neither strips types nor compiles again.
+// Packaging is not part of this repository yet; until then the bench makes the bundle itself, in a folder that goes with the run.
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** As bin/iam-agent.mjs starts the sources. */
+const flags = [
+  '--disallow-code-generation-from-strings',
+  '--disable-warning=ExperimentalWarning',
+  '--disable-sigusr1',
+] as const;
+
+/** Command line of the packaged daemon, without its own arguments. */
+export async function packagedAgent(folder: string): Promise<readonly [command: string, ...args: string[]]> {
+  await mkdir(folder, { recursive: true });
+  await build({
+    cwd: root,
+    input: 'agent/main.ts',
+    platform: 'node',
+    logLevel: 'warn',
+    output: { dir: folder, format: 'esm', entryFileNames: 'iam-agent.mjs', minify: true },
+  });
+  await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
+  const start = join(folder, 'start.mjs');
+  const cache = JSON.stringify(join(folder, 'cache'));
+  await writeFile(
+    start,
+    `import { enableCompileCache } from 'node:module';\nenableCompileCache(${cache});\nawait import('./iam-agent.mjs');\n`,
+  );
+  return [process.execPath, ...flags, start];
+}
