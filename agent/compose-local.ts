@@ -9,13 +9,14 @@ import type { EventSink } from './events.ts';
 import type { IamCaller } from './iam/iam-caller.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { serveLocal } from './io/local-socket.ts';
+import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import type { Clock } from './job/clock.ts';
 import type { Jobs } from './job/jobs.ts';
 import type { Turns } from './job/turns.ts';
 import type { Journal } from './job/journal.ts';
 import { LocalRuns } from './local/local-runs.ts';
 import { runIdSchema, type RunLog } from './local/run-log.ts';
-import { jobSeen, type LimiterSnapshot, openRunSeen, runView, type Status } from './local/status.ts';
+import { callsSeen, jobSeen, openRunSeen, runView, type Status } from './local/status.ts';
 import type { Watch } from './local/watch.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -53,7 +54,7 @@ interface LocalParts {
   readonly watch: Watch;
   readonly journal: Journal & RunLog;
   readonly jobs: Jobs;
-  readonly caller: IamCaller & { snapshot(): LimiterSnapshot | null };
+  readonly caller: LimitedIamCaller;
   /** The agent's name at its control plane. */
   readonly agent: string;
   readonly releases: AgentParts['releases'];
@@ -84,10 +85,12 @@ async function statusOf(
   startedMs: { readonly wall: number; readonly monotonic: number },
 ): Promise<Status> {
   const { config, version, clock, watch, journal, jobs, caller, agent, drain } = parts;
-  const limiter = caller.snapshot();
+  const waits = caller.waits();
   const spoolFull = journal.spoolBytes() >= config.spoolQuotaBytes;
-  const conditions = { draining: drain.aborted, spoolFull, limiter };
-  const open = jobs.open.map((record) => jobSeen(record, { ...conditions, welcomed: jobs.isRunning(record.id) }));
+  const conditions = { draining: drain.aborted, spoolFull };
+  const open = jobs.open.map((record) =>
+    jobSeen(record, { ...conditions, welcomed: jobs.isRunning(record.id), calls: waits.get(record.id) }),
+  );
   const live = new Map(runs.live.map((run) => [run.stored.id, run]));
   const openRuns = (await journal.openRuns()).filter(({ id }) => live.has(id) || runs.isReadingBack(id));
   const ended = (await journal.recentRuns(recentRuns + openRuns.length)).filter(({ end }) => end !== null);
@@ -115,7 +118,7 @@ async function statusOf(
       open_jobs: open.length,
       entries_waiting: open.reduce((sum, job) => sum + job.entries_waiting, 0),
     },
-    calls: limiter,
+    calls: callsSeen(caller.snapshot()),
     errors: [...watch.errors()],
   };
 }

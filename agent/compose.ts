@@ -8,22 +8,20 @@ import { Agent, type AgentParts } from './agent.ts';
 import { localParts } from './compose-local.ts';
 import type { AgentConfig } from './config/load-config.ts';
 import type { EventSink } from './events.ts';
-import { createIamCaller } from './io/call-iam.ts';
 import { systemClock } from './io/clock-system.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
 import { openJournal } from './io/journal-sqlite.ts';
 import { readSecretFile, secretFileStamp } from './io/keys-file.ts';
+import { lazyCaller } from './io/lazy-caller.ts';
+import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import { websocketTransport } from './io/link-websocket.ts';
-import { limitedCaller } from './io/queue-p-queue.ts';
-import { schedule } from './io/schedule-node-cron.ts';
 import { acquireStateLock } from './io/state-lock.ts';
 import type { Clock } from './job/clock.ts';
 import type { Connection } from './connection.ts';
 import { Jobs } from './job/jobs.ts';
 import type { Journal } from './job/journal.ts';
 import type { RunLog } from './local/run-log.ts';
-import { limiterSchema, type LimiterSnapshot } from './local/status.ts';
 import { Watch } from './local/watch.ts';
 import { TrustStore } from './job/trust-store.ts';
 import { TrustedTime } from './job/trusted-time.ts';
@@ -31,6 +29,8 @@ import { TrustedTime } from './job/trusted-time.ts';
 const dayMs = 24 * 3_600_000;
 /** Once an hour, away from the full hour, when everybody else cleans up. */
 const housekeepingTimes = '17 * * * *';
+/** The scheduler takes longer to find its first time than everything else at the start, and nothing waits for it. */
+const housekeepingStartMs = 3_000;
 
 export interface ComposeOptions {
   readonly version: string;
@@ -85,12 +85,7 @@ async function takeParts(
     commits: recovery.at.counter,
     durationMs: clock.monotonicMs() - startedMs,
   });
-  const housekeeping = schedule(housekeepingTimes, () => clean(journal, clock, events), {
-    name: 'journal_retention',
-    onError: () => events('housekeeping.failed', { task: 'journal_retention' }),
-    onOverlap: () => events('housekeeping.overlapped', { task: 'journal_retention' }),
-  });
-  releases.push(() => housekeeping.stop());
+  releases.push(keepHouse(journal, clock, events));
   return assemble({ config, version, clock, events, watch, journal, identity, releases });
 }
 
@@ -169,40 +164,40 @@ async function assemble(taken: Taken): Promise<AgentParts> {
   };
 }
 
-/** The way to AWS that the daemon and `exec` share: SDK, credentials, roles, limiter. */
+/** The way to AWS that the daemon and `exec` share: SDK, credentials, roles, limiter; loaded with the first call. */
 export function awsCaller(
   connections: readonly Connection[],
   { version, clock, events }: { version: string; clock: Clock; events: EventSink },
-) {
-  const inner = createIamCaller(connections, {
-    clock,
-    userAgent: `iam-agent/${version}`,
-    readSecretFile,
-    secretFileStamp,
-    onEvent: (name, { connection }) => {
-      if (name === 'credentials_unavailable')
-        events('credentials.failed', { connection: String(connection), code: name });
-    },
+): LimitedIamCaller {
+  return lazyCaller(async () => {
+    const [{ createIamCaller }, { limitedCaller }] = await Promise.all([
+      import('./io/call-iam.ts'),
+      import('./io/queue-p-queue.ts'),
+    ]);
+    const inner = createIamCaller(connections, {
+      clock,
+      userAgent: `iam-agent/${version}`,
+      readSecretFile,
+      secretFileStamp,
+      onEvent: (name, { connection }) => {
+        if (name === 'credentials_unavailable')
+          events('credentials.failed', { connection: String(connection), code: name });
+      },
+    });
+    const limited = limitedCaller(inner, {
+      clock,
+      onRetry: (connection, operation, attempt) => events('call.retried', { connection, operation, attempt }),
+    });
+    return {
+      call: (request) => limited.call(request),
+      snapshot: () => limited.snapshot(),
+      waits: () => limited.waits(),
+      close: () => {
+        limited.close();
+        inner.close();
+      },
+    };
   });
-  const limited = limitedCaller(inner, {
-    clock,
-    onRetry: (connection, operation, attempt) => events('call.retried', { connection, operation, attempt }),
-  });
-  return {
-    call: limited.call.bind(limited),
-    snapshot: (): LimiterSnapshot | null => snapshotOf(limited),
-    waits: limited.waits.bind(limited),
-    close: (): void => {
-      limited.close();
-      inner.close();
-    },
-  };
-}
-
-/** What the limiter tells of itself, if this version of it does. */
-function snapshotOf(limited: object): LimiterSnapshot | null {
-  if (!('snapshot' in limited) || typeof limited.snapshot !== 'function') return null;
-  return limiterSchema.safeParse(limited.snapshot()).data ?? null;
 }
 
 function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: number): AgentParts['nextToken'] {
@@ -213,6 +208,26 @@ function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: 
     await journal.commit([{ kind: 'session_counter', value: counter }]);
     const session = { agent, controlPlane, counter, nowMs: clock.now() };
     return { token: await signSession(session, privateKey, agent_key), counter };
+  };
+}
+
+/** Returns how to stop it. */
+function keepHouse(journal: Journal & RunLog, clock: Clock, events: EventSink): () => Promise<void> {
+  const stopping = new AbortController();
+  const scheduled = clock.sleep(housekeepingStartMs, stopping.signal).then(
+    async () => {
+      const { schedule } = await import('./io/schedule-node-cron.ts');
+      return schedule(housekeepingTimes, () => clean(journal, clock, events), {
+        name: 'journal_retention',
+        onError: () => events('housekeeping.failed', { task: 'journal_retention' }),
+        onOverlap: () => events('housekeeping.overlapped', { task: 'journal_retention' }),
+      });
+    },
+    () => null,
+  );
+  return async () => {
+    stopping.abort();
+    await (await scheduled)?.stop();
   };
 }
 

@@ -71,6 +71,7 @@ const waits = {
   rows: 'rows',
   spool: 'room in the spool',
   rate: 'the rate limit',
+  retry: 'another try of its calls',
   draining: 'the next start',
   results: 'its results to be acknowledged',
 } as const;
@@ -106,16 +107,17 @@ function recentRuns({ runs }: Status): string {
 }
 
 function rates({ calls }: Status): string {
-  if (calls === null || (calls.buckets.length === 0 && calls.queues.length === 0)) return '';
-  const buckets = calls.buckets.map(({ principal, callsPerSecond, throttles, waiting }) => [
-    principal,
-    callsPerSecond.toFixed(1),
-    String(throttles),
-    String(waiting),
-  ]);
-  const queues = calls.queues.map(({ connection, inFlight, waiting }) => [
+  const buckets = calls.buckets.map(
+    ({ service, connections, role_arn: role, calls_per_second: rate, throttles, waiting }) => [
+      `${service} as ${role ?? connections.join(', ')}`,
+      rate.toFixed(1),
+      String(throttles),
+      String(waiting),
+    ],
+  );
+  const queues = calls.queues.map(({ connection, under_way: underWay, in_flight: inFlight, waiting }) => [
     connection,
-    String(inFlight),
+    `${underWay} of ${inFlight}`,
     String(waiting),
   ]);
   const tables = [

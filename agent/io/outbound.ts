@@ -1,10 +1,13 @@
 // How this host reaches others: custom authorities, proxy and verification in one place, so that pairing, the link and the calls to AWS take
 // the same path. A proxy comes from the configuration, else from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 import { readFile } from 'node:fs/promises';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent } from 'node:http';
 import { rootCertificates } from 'node:tls';
 import { isLoopback } from '../config/findings.ts';
+
+// Not imported: the import of node:http as a module reads all its exports, and one of them loads the whole of Node's fetch.
+const { Agent: HttpAgent } = process.getBuiltinModule('node:http');
+const { Agent: HttpsAgent } = process.getBuiltinModule('node:https');
 
 export interface Outbound {
   /** PEM file with authorities to trust besides the public ones. */
@@ -19,7 +22,7 @@ export interface Route {
   /** Go with every request, also through a proxy's tunnel. */
   readonly tls: { readonly rejectUnauthorized: boolean; readonly ca?: string[] };
   /** `fresh`: a connection that nothing used before. */
-  agentFor(secure: boolean, fresh: boolean): HttpAgent;
+  agentFor(secure: boolean, fresh: boolean): Agent;
   close(): void;
 }
 
@@ -48,7 +51,7 @@ export async function openRoute({ caFile, proxy, verifySsl }: Outbound): Promise
 }
 
 interface Agents {
-  readonly kept: { readonly http: HttpAgent; readonly https: HttpAgent };
+  readonly kept: { readonly http: Agent; readonly https: Agent };
   readonly fresh: Agents['kept'];
 }
 

@@ -1,10 +1,12 @@
 // The one HTTP request of pairing. It goes the same way as the link (CA, proxy, verification), and nothing in its answer is trusted here.
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { type ErrorCode, errorCodes, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { type PairAnswer, pairAnswerSchema, type PairRequest } from '../../protocol/pairing.ts';
 import { z } from 'zod';
 import { openRoute, type Outbound } from './outbound.ts';
+
+// Not imported, for the reason that outbound.ts gives.
+const { request: httpRequest } = process.getBuiltinModule('node:http');
+const { request: httpsRequest } = process.getBuiltinModule('node:https');
 
 const timeoutMs = 20_000;
 const maxAnswerBytes = 256 * 1024;

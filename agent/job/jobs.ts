@@ -15,7 +15,6 @@ import type { Clock } from './clock.ts';
 import { type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
-import { runJob } from './run-job.ts';
 import { Spool, type SpoolState } from './spool.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import { Turns } from './turns.ts';
@@ -237,6 +236,8 @@ export class Jobs {
   async #run(record: JobRecord): Promise<void> {
     const { events, sign, time } = this.#ports;
     if (record.state.phase === 'accepted') {
+      // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
+      const { runJob } = await import('./run-job.ts');
       await runJob(record, { ...this.#ports, turns: this.turns, nowMs: () => time.nowMs(), spool: this.#spool });
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;

@@ -1,7 +1,7 @@
 // What `iam-agent status --json` prints: one schema for the daemon that answers and the command that asks. Members are added, never renamed
 // or removed. Only ids, names of the configuration, enums, counts and times: no input, no result, no secret.
 import { z } from 'zod';
-import { isRefusal } from '../../protocol/error-codes.ts';
+import type { CallWaits, LimiterSnapshot } from '../iam/limiter-snapshot.ts';
 import type { JobRecord } from '../job/job-record.ts';
 import type { LocalRun } from './local-run.ts';
 import { notSucceeded } from './local-run.ts';
@@ -23,7 +23,7 @@ const linkSchema = z.object({
 export type LinkSeen = z.infer<typeof linkSchema>;
 
 /** `results`: all rows ended, entries or the last word wait for their acknowledgement. */
-const waitReasons = ['control_plane', 'rows', 'spool', 'rate', 'draining', 'results'] as const;
+const waitReasons = ['control_plane', 'rows', 'spool', 'rate', 'retry', 'draining', 'results'] as const;
 
 const jobSchema = z.object({
   job: z.string(),
@@ -51,19 +51,20 @@ const openRunSchema = z.object({
   state: z.enum(['running', 'reading_back']),
 });
 
-/** What the rate limiter says of itself. Principals are labels: a connection, a role, a service; never a key. */
-export const limiterSchema = z.object({
+/** A bucket's principal is named by labels of the configuration and a role's ARN, never by a key. */
+const callsSchema = z.object({
   buckets: z.array(
     z.object({
-      principal: z.string(),
-      callsPerSecond: z.number().nonnegative(),
+      service: z.enum(['iam', 'sts']),
+      connections: z.array(z.string()),
+      role_arn: z.string().nullable(),
+      calls_per_second: z.number().nonnegative(),
       throttles: count,
       waiting: count,
     }),
   ),
-  queues: z.array(z.object({ connection: z.string(), inFlight: count, waiting: count })),
+  queues: z.array(z.object({ connection: z.string(), under_way: count, in_flight: count, waiting: count })),
 });
-export type LimiterSnapshot = z.infer<typeof limiterSchema>;
 
 const errorSchema = z.object({
   /** The last time. */
@@ -98,8 +99,7 @@ export const statusSchema = z.object({
   runs: z.object({ open: z.array(openRunSchema), recent: z.array(runViewSchema) }),
   spool: z.object({ bytes: count, quota_bytes: count }),
   journal: z.object({ open_jobs: count, entries_waiting: count }),
-  /** Null when this version's limiter does not tell. */
-  calls: limiterSchema.nullable(),
+  calls: callsSchema,
   errors: z.array(errorSchema),
 });
 export type Status = z.infer<typeof statusSchema>;
@@ -108,7 +108,8 @@ export interface JobConditions {
   readonly welcomed: boolean;
   readonly draining: boolean;
   readonly spoolFull: boolean;
-  readonly limiter: LimiterSnapshot | null;
+  /** What its calls wait for; none is under way when undefined. */
+  readonly calls: CallWaits | undefined;
 }
 
 export function jobSeen(record: JobRecord, conditions: JobConditions): JobSeen {
@@ -127,17 +128,36 @@ export function jobSeen(record: JobRecord, conditions: JobConditions): JobSeen {
 }
 
 function waitOf(
-  { state, plan, bufferedChunks }: JobRecord,
-  { welcomed, draining, spoolFull, limiter }: JobConditions,
+  { state, bufferedChunks }: JobRecord,
+  { welcomed, draining, spoolFull, calls }: JobConditions,
 ): JobSeen['waits_for'] {
   if (state.phase !== 'accepted') return 'results';
   if (draining) return 'draining';
   if (!welcomed) return 'control_plane';
   if (spoolFull) return 'spool';
   if (bufferedChunks === 0 && state.nextChunk < state.chunks) return 'rows';
-  const label = plan === null || isRefusal(plan) ? null : plan.connection.label;
-  const queue = limiter?.queues.find(({ connection }) => connection === label);
-  return queue !== undefined && queue.waiting > 0 ? 'rate' : null;
+  if (calls === undefined || calls.calling > 0) return null;
+  if (calls.rateLimit > 0) return 'rate';
+  return calls.retry > 0 ? 'retry' : null;
+}
+
+export function callsSeen({ buckets, queues }: LimiterSnapshot): Status['calls'] {
+  return {
+    buckets: buckets.map(({ service, connections, roleArn, callsPerSecond, throttles, waiting }) => ({
+      service,
+      connections: [...connections],
+      role_arn: roleArn,
+      calls_per_second: callsPerSecond,
+      throttles,
+      waiting,
+    })),
+    queues: queues.map(({ connection, underWay, inFlight, waiting }) => ({
+      connection,
+      under_way: underWay,
+      in_flight: inFlight,
+      waiting,
+    })),
+  };
 }
 
 export function openRunSeen(run: StoredRun, live: LocalRun | null): Status['runs']['open'][number] {

@@ -102,6 +102,8 @@ describe('a new key whose answer is lost', () => {
       stop: () => null,
       room: () => Promise.resolve(),
       drain: signal,
+      waits: signal,
+      reads: signal,
       signal,
     };
     const [step] = await Array.fromAsync(callAws(prepared('create_access_key', { Username: user }), null, ports));

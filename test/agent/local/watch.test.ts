@@ -74,7 +74,7 @@ describe('watch', () => {
       },
     ]);
     for (let count = 0; count < 200; count += 1)
-      watch.sink('spool.full', { job: `00000000-0000-4000-8000-${String(count).padStart(12, '0')}` });
+      watch.sink('results.disputed', { job: `00000000-0000-4000-8000-${String(count).padStart(12, '0')}` });
     expect(watch.errors()).to.have.length(50);
     expect(watch.errors()[0]?.job).to.match(/199$/);
   });
