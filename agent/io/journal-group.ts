@@ -1,8 +1,15 @@
-// Group commit: what is asked for in one turn of the event loop shares one transaction, so concurrent rows share one sync.
+// Group commit: what is asked for in one turn of the event loop, or close together, shares one transaction, so concurrent rows share one sync.
 // After a failed transaction nothing is written any more. The callers' picture in memory (chain heads, rows under way) is then ahead of the
 // disk, and a later commit that succeeded would sit on a gap: the process has to restart and go on from what the disk really holds.
 import { JournalError } from './journal-error.ts';
-import type { Transaction } from './journal-write.ts';
+import type { Transaction } from './journal-transaction.ts';
+
+/**
+ * Under load transactions begin this far apart, so that a sync is shared by all that comes meanwhile; a row waits for no more than that. A few
+ * are free after a pause: a job of one row waits for nothing but its syncs.
+ */
+const apartMs = 2;
+const freeAtOnce = 4;
 
 interface Waiting {
   readonly work: (transaction: Transaction) => void;
@@ -13,7 +20,9 @@ interface Waiting {
 export class GroupCommit {
   readonly #transact: (work: (transaction: Transaction) => void) => void;
   #waiting: Waiting[] = [];
-  #scheduled: NodeJS.Immediate | null = null;
+  #scheduled: (() => void) | null = null;
+  #free = freeAtOnce;
+  #countedMs = performance.now();
   #stopped: JournalError | null = null;
 
   constructor(transact: (work: (transaction: Transaction) => void) => void) {
@@ -34,18 +43,32 @@ export class GroupCommit {
       },
       failed: reject,
     });
-    // The check phase comes after all callbacks of this turn.
-    this.#scheduled ??= setImmediate(() => this.flush());
+    this.#scheduled ??= this.#schedule();
     return promise;
+  }
+
+  /** Returns how to take it back. */
+  #schedule(): () => void {
+    const nowMs = performance.now();
+    this.#free = Math.min(freeAtOnce, this.#free + (nowMs - this.#countedMs) / apartMs);
+    this.#countedMs = nowMs;
+    if (this.#free < 1) {
+      const timer = setTimeout(() => this.flush(), (1 - this.#free) * apartMs);
+      return () => clearTimeout(timer);
+    }
+    // The check phase comes after all callbacks of this turn.
+    const turn = setImmediate(() => this.flush());
+    return () => clearImmediate(turn);
   }
 
   /** Commits what is waiting, now. */
   flush(): void {
-    if (this.#scheduled !== null) clearImmediate(this.#scheduled);
+    this.#scheduled?.();
     this.#scheduled = null;
     const group = this.#waiting;
     this.#waiting = [];
     if (group.length === 0) return;
+    this.#free -= 1;
     try {
       this.#transact((transaction) => {
         for (const { work } of group) work(transaction);

@@ -1,13 +1,13 @@
 // What the journal answers: reads of what is committed. A value that does not open is an exception here; recovery has looked at everything
 // that a job needs before the first of these runs.
-import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobIdSchema, type Digest, type JobId } from '../../protocol/ids.ts';
 import { parseJson } from '../../protocol/json.ts';
 import type { JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
+import { type BlockEntry, blockEntries } from './journal-blocks.ts';
 import { blobOf, integerOf, optionalIntegerOf, textOf, type ResultRow } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
-import { entryOf, headOf, jobOf, progressOf, type FactName } from './journal-records.ts';
+import { entryOf, jobOf, progressOf, type FactName } from './journal-records.ts';
 import type { Place, Sealer } from './journal-seal.ts';
 
 const jobColumns = `id, phase, received_at, forget_at, jobs.counter AS counter, jobs.value AS value,
@@ -24,10 +24,12 @@ const statements = {
       progress.counter AS progress_counter, progress.value AS progress_value
     FROM rows LEFT JOIN progress ON progress.job = rows.job AND progress.row = rows.row
     WHERE rows.job = ${jobKey} AND rows.row > ? ORDER BY rows.row LIMIT ?`,
-  entries: `SELECT sequence, bytes, kept_until, counter, value FROM entries
-    WHERE job = ${jobKey} AND sequence >= ? ORDER BY sequence LIMIT ?`,
-  firstHeld: `SELECT min(sequence) AS sequence FROM entries WHERE job = ${jobKey} AND sequence >= ?`,
-  entry: `SELECT counter, value FROM entries WHERE job = ${jobKey} AND sequence = ?`,
+  entries: `SELECT sequence, count, bytes, counter, value FROM entries
+    WHERE job = ?1 AND sequence >= coalesce((SELECT max(sequence) FROM entries WHERE job = ?1 AND sequence <= ?2), ?2)
+    ORDER BY sequence LIMIT ?3`,
+  blockBefore: 'SELECT sequence, count FROM entries WHERE job = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1',
+  blockAfter: 'SELECT min(sequence) AS sequence FROM entries WHERE job = ? AND sequence > ?',
+  key: 'SELECT key FROM jobs WHERE id = ?',
 } as const;
 
 export class JournalReader {
@@ -81,27 +83,43 @@ export class JournalReader {
   ): readonly StoredEntry[] {
     const found: StoredEntry[] = [];
     let bytes = 0;
-    for (const row of this.#sql.entries.iterate(job, fromSequence, bounds.maxCount)) {
-      const lineBytes = integerOf(row, 'bytes');
-      bytes += lineBytes;
-      if (found.length > 0 && bytes > bounds.maxBytes) break;
-      const sequence = integerOf(row, 'sequence');
-      const entry = entryOf(sequence, this.#open(row, 'entry', job, sequence));
-      // The spool quota is counted with this column.
-      if (Buffer.byteLength(entry.line) !== lineBytes)
-        throw new JournalError('damaged', `the size of entry ${sequence} was changed`);
-      found.push(entry);
+    // The first block may end before the sequence that is asked for.
+    for (const row of this.#sql.entries.iterate(this.#keyOf(job), fromSequence, bounds.maxCount + 1)) {
+      const { first, entries } = this.#block(row, job);
+      for (const [index, entry] of entries.entries()) {
+        if (first + index < fromSequence) continue;
+        if (found.length === bounds.maxCount) return found;
+        bytes += entry.bytes;
+        if (found.length > 0 && bytes > bounds.maxBytes) return found;
+        found.push(entryOf(first + index, entry.text));
+      }
     }
     return found;
   }
 
   firstHeld(job: JobId, fromSequence: number): number | null {
-    return optionalIntegerOf(this.#sql.firstHeld.get(job, fromSequence), 'sequence');
+    const key = this.#keyOf(job);
+    const before = this.#sql.blockBefore.get(key, fromSequence);
+    if (before !== undefined && integerOf(before, 'sequence') + integerOf(before, 'count') > fromSequence)
+      return fromSequence;
+    return optionalIntegerOf(this.#sql.blockAfter.get(key, fromSequence), 'sequence');
   }
 
   headAt(job: JobId, sequence: number): Digest | null {
-    const row = this.#sql.entry.get(job, sequence);
-    return row === undefined ? null : headOf(this.#open(row, 'entry', job, sequence));
+    const [entry] = this.entries(job, sequence, { maxCount: 1, maxBytes: 0 });
+    return entry?.sequence === sequence ? entry.head : null;
+  }
+
+  #block(row: ResultRow, job: JobId): { readonly first: number; readonly entries: readonly BlockEntry[] } {
+    const first = integerOf(row, 'sequence');
+    const text = this.#open(row, 'entry', job, first);
+    return { first, entries: blockEntries(text, { count: integerOf(row, 'count'), bytes: integerOf(row, 'bytes') }) };
+  }
+
+  /** No job has the number 0. */
+  #keyOf(job: JobId): number {
+    const row = this.#sql.key.get(job);
+    return row === undefined ? 0 : integerOf(row, 'key');
   }
 
   #fact(name: FactName): string | null {

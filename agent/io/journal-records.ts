@@ -95,11 +95,7 @@ function entryWrite(job: JobId, { sequence, line, head }: StoredEntry): Write {
 const headCharacters = 64;
 
 export function entryOf(sequence: number, text: string): StoredEntry {
-  return { sequence, line: text.slice(headCharacters), head: headOf(text) };
-}
-
-export function headOf(entryText: string): Digest {
-  return entryText.slice(0, headCharacters) as Digest;
+  return { sequence, line: text.slice(headCharacters), head: text.slice(0, headCharacters) as Digest };
 }
 
 // The seal has proved that this program wrote these texts, so they are not parsed against a schema a second time; a new shape is a new

@@ -45,6 +45,19 @@ const tables = `
   CREATE INDEX entries_kept ON entries (kept_until) WHERE kept_until IS NOT NULL;
 `;
 
+// One record for consecutive entries (journal-blocks.ts). What is there becomes blocks of one.
+const entryBlocks = `
+  CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY, job INTEGER NOT NULL, sequence INTEGER NOT NULL, count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, kept_until INTEGER,
+    counter INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (job, sequence)
+  );
+  INSERT INTO blocks SELECT id, job, sequence, 1, bytes, kept_until, counter, value FROM entries;
+  DROP TABLE entries;
+  ALTER TABLE blocks RENAME TO entries;
+  CREATE INDEX entries_kept ON entries (kept_until) WHERE kept_until IS NOT NULL;
+`;
+
 /** Step n takes a database from version n to n+1. Steps that were released are never edited. */
 const steps: readonly ((database: DatabaseSync, key: Uint8Array) => void)[] = [
   (database, key) => {
@@ -54,6 +67,7 @@ const steps: readonly ((database: DatabaseSync, key: Uint8Array) => void)[] = [
       .prepare('INSERT INTO meta (id, salt, key_check, counter, chain) VALUES (1, ?, ?, 0, ?)')
       .run(salt, new Sealer(key, salt).seal(checkPlace, checkText), randomBytes(32));
   },
+  (database) => database.exec(entryBlocks),
   // Local runs.
   (database) => database.exec(runTables),
 ];

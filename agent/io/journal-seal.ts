@@ -1,12 +1,21 @@
 // Seals every stored value that can hold customer data: AES-256-GCM, a fresh random nonce each, bound to its place so that a value moved to
 // another row does not open. Each job has a key of its own (HKDF), which keeps random nonces far below the 2^32 values that one key may seal.
 // Random and not counted: a restored snapshot would make a counter start again and use a nonce twice.
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  randomFillSync,
+  type KeyObject,
+} from 'node:crypto';
 import { JournalError } from './journal-error.ts';
 
 const nonceBytes = 12;
 const tagBytes = 16;
 const cachedKeys = 1_000;
+/** Nonces drawn at a time: one draw costs the system as much as hundreds of nonces. */
+const drawnNonces = 256;
 
 /** Where a value stands. `owner` is the job's or local run's id, or the name of a fact; `counter` the transaction that wrote it. */
 export interface Place {
@@ -22,6 +31,8 @@ export class Sealer {
   readonly #salt: Uint8Array;
   /** Key objects: from raw bytes a cipher takes three times as long. */
   readonly #keys = new Map<string, KeyObject>();
+  readonly #drawn = Buffer.alloc(drawnNonces * nonceBytes);
+  #used = drawnNonces;
 
   constructor(key: Uint8Array, salt: Uint8Array) {
     if (key.byteLength !== 32) throw new RangeError(`a journal key has 32 bytes, not ${key.byteLength}`);
@@ -31,7 +42,7 @@ export class Sealer {
 
   /** Nonce, tag, ciphertext. */
   seal(place: Place, text: string): Buffer {
-    const nonce = randomBytes(nonceBytes);
+    const nonce = this.#nonce();
     const cipher = createCipheriv('aes-256-gcm', this.#keyOf(place.owner), nonce);
     cipher.setAAD(boundTo(place));
     const body = cipher.update(text, 'utf8');
@@ -51,6 +62,17 @@ export class Sealer {
     } catch (cause) {
       throw new JournalError('damaged', `the stored ${place.table} ${place.number} does not open`, { cause });
     }
+  }
+
+  /** Valid until the next one is taken. */
+  #nonce(): Uint8Array {
+    if (this.#used === drawnNonces) {
+      randomFillSync(this.#drawn);
+      this.#used = 0;
+    }
+    const start = this.#used * nonceBytes;
+    this.#used += 1;
+    return this.#drawn.subarray(start, start + nonceBytes);
   }
 
   #keyOf(owner: string): KeyObject {

@@ -72,17 +72,17 @@ async function recover(database: DatabaseSync, options: JournalOptions): Promise
     kind: 'opened',
     journal,
     recovery: {
-      jobs: count(database, "FROM jobs WHERE phase NOT IN ('closed', 'rejected')"),
-      rows: count(database, 'FROM rows'),
-      entries: count(database, 'FROM entries WHERE kept_until IS NULL'),
+      jobs: total(database, "count(*) AS count FROM jobs WHERE phase NOT IN ('closed', 'rejected')"),
+      rows: total(database, 'count(*) AS count FROM rows'),
+      entries: total(database, 'coalesce(sum(count), 0) AS count FROM entries WHERE kept_until IS NULL'),
       damaged: found.map(({ job, detail }) => ({ job, detail })),
       at: { counter: meta.counter, chain: Buffer.from(meta.chain).toString('hex') },
     },
   };
 }
 
-function count(database: DatabaseSync, from: string): number {
-  return integerOf(database.prepare(`SELECT count(*) AS count ${from}`).get(), 'count');
+function total(database: DatabaseSync, selected: string): number {
+  return integerOf(database.prepare(`SELECT ${selected}`).get(), 'count');
 }
 
 class SqliteJournal implements Journal, RunLog {

@@ -58,6 +58,8 @@ export function envelopeLines(row: number, firstItem: number | null, envelopes: 
   return { lines, fault };
 }
 
-function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
+const encoder = new TextEncoder();
+
+export function utf8Bytes(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -268,6 +268,6 @@ export class Session {
   }
 
   #send(record: JobRecord, start: SendFrom): void {
-    this.#results.set(record.id, new ResultsOut(record, start, this.#ports.journal, this.#ports.out));
+    this.#results.set(record.id, new ResultsOut(record, start, this.#ports.out));
   }
 }

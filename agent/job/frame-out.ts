@@ -4,7 +4,6 @@ import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane
 import type { Digest } from '../../protocol/ids.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { JobRecord } from './job-record.ts';
-import type { Journal } from './journal.ts';
 
 export interface FrameOut {
   send(frame: FrameToControlPlane, lines?: readonly string[]): void;
@@ -24,7 +23,6 @@ const windowEntries = 1_000;
 
 export class ResultsOut {
   readonly #record: JobRecord;
-  readonly #journal: Journal;
   readonly #out: FrameOut;
   #sent: number;
   #acked: number;
@@ -34,9 +32,8 @@ export class ResultsOut {
   #again = false;
   #finishedSent = false;
 
-  constructor(record: JobRecord, start: SendFrom, journal: Journal, out: FrameOut) {
+  constructor(record: JobRecord, start: SendFrom, out: FrameOut) {
     this.#record = record;
-    this.#journal = journal;
     this.#out = out;
     this.#sent = start.from - 1;
     this.#acked = start.from - 1;
@@ -74,7 +71,7 @@ export class ResultsOut {
     const room = windowEntries - (this.#sent - this.#acked);
     if (!this.#out.open || room <= 0 || this.#sent >= this.#record.durableThrough) return false;
     const maxCount = Math.min(room, limits.resultsEntries, this.#record.durableThrough - this.#sent);
-    const entries = await this.#journal.entries(this.#record.id, this.#sent + 1, {
+    const entries = await this.#record.entriesFrom(this.#sent + 1, {
       maxCount,
       maxBytes: limits.resultsBytes,
     });

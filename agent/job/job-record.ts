@@ -9,6 +9,7 @@ import type { Digest, JobId } from '../../protocol/ids.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { type RowOutcome, rowEndLine } from '../../protocol/result-envelope.ts';
 import { Bell } from './bell.ts';
+import { RecentEntries } from './recent-entries.ts';
 import type { Change, Journal, RowCounts, RowProgress, StoredEntry, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
 
@@ -27,6 +28,11 @@ export interface EndedRow {
   readonly outcome: RowOutcome;
 }
 
+export interface EntryBounds {
+  readonly maxCount: number;
+  readonly maxBytes: number;
+}
+
 export class JobRecord {
   readonly id: JobId;
   readonly claims: JobClaims | null;
@@ -35,6 +41,8 @@ export class JobRecord {
   readonly plan: Plan | Refusal | null;
   /** Rung when rows came or the job's state changed: the job's runner looks again. */
   readonly changed = new Bell();
+  /** What was written lately, durable or about to be: it is nearly always what is sent and acknowledged next. */
+  readonly #recent = new RecentEntries();
   /** How often the next chunk came and was not the signed one. */
   badChunks = 0;
   #rowsRefusal: Refusal | null = null;
@@ -107,6 +115,7 @@ export class JobRecord {
   /** Takes `next` and makes it durable together with `changes`. */
   async become(next: AgentJob, changes: readonly Change[] = [], more: Partial<StoredJob> = {}): Promise<void> {
     this.#stored = { ...this.#stored, ...more, state: next };
+    this.#recent.forget(next.acked);
     this.changed.ring();
     await this.#ports.journal.commit([...changes, this.#stateChange()]);
   }
@@ -149,6 +158,7 @@ export class JobRecord {
     for (const { outcome } of ended) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     const state = next(onEntries(this.state, { count: lines.length, head, endedRows: ended.length }));
     this.#stored = { ...this.#stored, state, outcomes };
+    this.#recent.add(entries);
     await journal.commit([{ kind: 'entries', job: this.id, entries }, ...changes, this.#stateChange()]);
     this.#durableThrough = Math.max(this.#durableThrough, sequence);
     onDurable(this);
@@ -170,10 +180,18 @@ export class JobRecord {
     this.#ports.onDurable(this);
   }
 
+  /** Durable entries from `sequence` on, within the bounds; from the journal when they are not in memory any more. */
+  async entriesFrom(sequence: number, bounds: EntryBounds): Promise<readonly StoredEntry[]> {
+    const maxCount = Math.min(bounds.maxCount, this.#durableThrough - sequence + 1);
+    return (
+      this.#recent.from(sequence, { ...bounds, maxCount }) ?? this.#ports.journal.entries(this.id, sequence, bounds)
+    );
+  }
+
   /** The chain head after `sequence`, for the pure state machine, which asks for one at most. */
   async headAt(sequence: number): Promise<(asked: number) => Digest | undefined> {
-    const head =
-      sequence === this.state.produced ? this.state.head : await this.#ports.journal.headAt(this.id, sequence);
+    const recent = sequence === this.state.produced ? this.state.head : this.#recent.headAt(sequence);
+    const head = recent ?? (await this.#ports.journal.headAt(this.id, sequence));
     return (asked) => (asked === sequence ? (head ?? undefined) : undefined);
   }
 

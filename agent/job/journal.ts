@@ -104,7 +104,10 @@ export interface Journal {
   spoolBytes(): number;
   /** Bytes of entries that were acknowledged and are kept. */
   keptBytes(): number;
-  /** Removes kept entries, those first whose time is over first, until at most `maxBytes` of them are left. Returns how many it removed. */
+  /**
+   * Removes kept entries, those first whose time is over first, until at most `maxBytes` of them are left; a few more when they were committed
+   * together. Returns how many it removed.
+   */
   trimKept(maxBytes: number): Promise<number>;
   /** Forgets closed, rejected and quarantined jobs whose `forgetAt` has come, and kept entries whose time is over. Returns how many of each. */
   purge(nowMs: number): Promise<{ readonly jobs: number; readonly entries: number }>;

@@ -22,6 +22,7 @@ export interface RunJobPorts extends Omit<RowPorts, OfOneRow> {
 }
 
 const window = 128;
+const longestWaitMs = 60_000;
 
 type RunningPorts = RunJobPorts & { readonly stops: JobStops };
 
@@ -29,13 +30,25 @@ type RunningPorts = RunJobPorts & { readonly stops: JobStops };
 export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<void> {
   const stops = new JobStops(jobPorts.drain, jobPorts.signal);
   const ports = { ...jobPorts, stops };
+  const over = new AbortController();
+  const ringing = ringWhenLate(record, ports, over.signal);
+  try {
+    await runRows(record, ports);
+  } finally {
+    stops.over();
+    over.abort();
+    await ringing;
+  }
+}
+
+async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
   const rows = new RowWindow(record, ports.journal);
   const underWay = new Set<Promise<void>>();
   const concurrency = concurrencyOf(record.plan);
   while (!ports.drain.aborted && record.state.phase === 'accepted') {
     const rest = restOutcome(record, ports.nowMs());
     if (rest !== null) {
-      stopRows(rest, stops);
+      stopRows(rest, ports.stops);
       if (underWay.size === 0) await endRest(record, rest, ports);
       // Rows that were just coming in are on disk in a moment, and then end too.
       if (record.state.phase === 'accepted' && !(await changedOrLate(record, ports))) break;
@@ -54,9 +67,8 @@ export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<
     } else if (!(await changedOrLate(record, ports))) break;
   }
   // Quarantined: what is under way is nobody's result any more.
-  if (record.state.phase === 'quarantined') stops.cut();
+  if (record.state.phase === 'quarantined') ports.stops.cut();
   await Promise.all(underWay);
-  stops.over();
 }
 
 /** Reads of a cancelled job are cut off; at the latest start of a call only what has not begun is. */
@@ -77,24 +89,28 @@ async function nextRow(rows: RowWindow, spool: Spool): Promise<PendingRow | null
   return row;
 }
 
-const longestWaitMs = 60_000;
-
 /** False when the process stops. Waits for rows, for a row's end, for a cancel, or for the job's last moment. */
 async function changedOrLate(record: JobRecord, ports: RunningPorts): Promise<boolean> {
-  const done = new AbortController();
-  const stop = (): void => done.abort();
-  ports.drain.addEventListener('abort', stop, { once: true });
-  const leftMs = notAfterMs(record) - ports.nowMs();
-  const slept = ports.clock.sleep(leftMs < 0 ? longestWaitMs : Math.min(leftMs + 1, longestWaitMs), done.signal).then(
-    () => record.changed.ring(),
-    () => undefined,
-  );
-  if (ports.drain.aborted) stop();
-  else await Promise.race([record.changed.wait(), slept]);
-  stop();
-  await slept;
-  ports.drain.removeEventListener('abort', stop);
+  if (!ports.drain.aborted) await record.changed.wait();
   return !ports.drain.aborted;
+}
+
+/** Rings at the job's last moment and when the process stops, until `over`: one timer for the job, however often it waits. */
+async function ringWhenLate(record: JobRecord, ports: RunningPorts, over: AbortSignal): Promise<void> {
+  const ring = (): void => record.changed.ring();
+  ports.drain.addEventListener('abort', ring, { once: true });
+  try {
+    while (!over.aborted) {
+      const leftMs = notAfterMs(record) - ports.nowMs();
+      // Trusted time can run faster than the timer's, so a far moment is looked at again.
+      await ports.clock.sleep(leftMs < 0 ? longestWaitMs : Math.min(leftMs + 1, longestWaitMs), over);
+      ring();
+    }
+  } catch (error) {
+    if (!over.aborted) throw error;
+  } finally {
+    ports.drain.removeEventListener('abort', ring);
+  }
 }
 
 async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunningPorts): Promise<void> {

@@ -18,17 +18,15 @@ const everything = { maxCount: 1_000_000, maxBytes: 1_000_000_000 };
 async function fill(journal: Journal): Promise<void> {
   for (const number of [1, 2, 3, 4]) {
     const { job, changes } = startedJob(number, lines);
-    const made = withEntries(job, [`{"envelope":${number}}`, '{"row_end":0}', '{"item":0}'], [0]);
-    const [first] = made.entries;
+    const ended = withEntries(job, [`{"envelope":${number}}`, '{"row_end":0}'], [0]);
+    const [first] = ended.entries;
     if (first === undefined) throw new Error('no entries');
-    const acked = withAck(made.job, first, 1_000_000);
+    const begun = withEntries(ended.job, ['{"item":0}']);
+    const acked = withAck(begun.job, first, 1_000_000);
     const progress = { items: 1, marker: 'next', intent: null };
-    await journal.commit([
-      ...changes,
-      ...made.changes,
-      ...acked.changes,
-      { kind: 'row_progress', job: job.id, row: 1, progress },
-    ]);
+    // Two commits: one would write both entries that stay into one block, and nothing could be done to one of them.
+    await journal.commit([...changes, ...ended.changes]);
+    await journal.commit([...begun.changes, ...acked.changes, { kind: 'row_progress', job: job.id, row: 1, progress }]);
     if (number === 4)
       await journal.commit([stateChange({ ...acked.job, state: { ...acked.job.state, phase: 'closed' } })]);
   }
@@ -88,6 +86,7 @@ describe('damaged journal', () => {
       swap('entries', `job = ${key(two)} AND sequence = 2`, `job = ${key(two)} AND sequence = 3`),
     ],
     ['an entry looks acknowledged', sql(`UPDATE entries SET kept_until = 5 WHERE job = ${key(two)} AND sequence = 3`)],
+    ['a number of entries was changed', sql(`UPDATE entries SET count = 2 WHERE job = ${key(two)} AND sequence = 3`)],
     ['the size of an entry was changed', sql(`UPDATE entries SET bytes = 1 WHERE job = ${key(two)} AND sequence = 3`)],
     ['it looks closed', sql(`UPDATE jobs SET phase = 'closed' WHERE id = '${two}'`)],
     ['it looks older', sql(`UPDATE jobs SET received_at = 1 WHERE id = '${two}'`)],
@@ -120,7 +119,7 @@ describe('damaged journal', () => {
   });
 
   it('quarantines the jobs whose records are newer than the meta record', async () => {
-    directory.tamper(directory.path, sql('UPDATE meta SET counter = 2'));
+    directory.tamper(directory.path, sql('UPDATE meta SET counter = 4'));
     const { recovery } = await directory.open();
     expect(recovery.damaged.map(({ job }) => job)).to.deep.equal([jobIdOf(3), jobIdOf(4)]);
   });

@@ -42,14 +42,14 @@ async function jobWith(count: number, bytes = 20) {
     ]);
   }
   await record.finish(() => Promise.resolve('statement'));
-  return { record, journal: fixture.journal };
+  return { record };
 }
 
 describe('results on their way out', () => {
   it('go in frames of bounded size, without a gap, and the statement comes last', async () => {
-    const { record, journal } = await jobWith(120, 8_000);
+    const { record } = await jobWith(120, 8_000);
     const wire = new Wire();
-    await new ResultsOut(record, { from: 1, afterLoss: null }, journal, wire).pump();
+    await new ResultsOut(record, { from: 1, afterLoss: null }, wire).pump();
     let next = 1;
     for (const { first_sequence: first, lines } of wire.results) {
       expect(first).to.equal(next);
@@ -63,9 +63,9 @@ describe('results on their way out', () => {
   });
 
   it('stay within a window of what was acknowledged', async () => {
-    const { record, journal } = await jobWith(900);
+    const { record } = await jobWith(900);
     const wire = new Wire();
-    const out = new ResultsOut(record, { from: 1, afterLoss: null }, journal, wire);
+    const out = new ResultsOut(record, { from: 1, afterLoss: null }, wire);
     const sent = (): number => wire.results.reduce((sum, { lines }) => sum + lines.length, 0);
     await out.pump();
     expect(sent()).to.equal(1_000);
@@ -80,9 +80,9 @@ describe('results on their way out', () => {
   });
 
   it('start where the control plane is, and repeat the statement only when asked', async () => {
-    const { record, journal } = await jobWith(5);
+    const { record } = await jobWith(5);
     const wire = new Wire();
-    const out = new ResultsOut(record, { from: 7, afterLoss: null }, journal, wire);
+    const out = new ResultsOut(record, { from: 7, afterLoss: null }, wire);
     await out.pump();
     await out.pump();
     expect(wire.results.map(({ first_sequence: first, lines }) => [first, lines.length])).to.deep.equal([[7, 4]]);
@@ -94,12 +94,12 @@ describe('results on their way out', () => {
 
   it('name the head before a gap, once; an empty frame when nothing is left', async () => {
     const head = nodeHashing.sha256('before');
-    const { record, journal } = await jobWith(3);
+    const { record } = await jobWith(3);
     const some = new Wire();
-    await new ResultsOut(record, { from: 3, afterLoss: head }, journal, some).pump();
+    await new ResultsOut(record, { from: 3, afterLoss: head }, some).pump();
     expect(some.results[0]).to.include({ first_sequence: 3, after_loss: head });
     const none = new Wire();
-    await new ResultsOut(record, { from: 7, afterLoss: record.state.head }, journal, none).pump();
+    await new ResultsOut(record, { from: 7, afterLoss: record.state.head }, none).pump();
     expect(none.results).to.deep.equal([
       {
         type: 'results',
@@ -114,10 +114,10 @@ describe('results on their way out', () => {
   });
 
   it('end with their link', async () => {
-    const { record, journal } = await jobWith(3);
+    const { record } = await jobWith(3);
     const wire = new Wire();
     wire.open = false;
-    await new ResultsOut(record, { from: 1, afterLoss: null }, journal, wire).pump();
+    await new ResultsOut(record, { from: 1, afterLoss: null }, wire).pump();
     expect(wire.frames).to.deep.equal([]);
   });
 });
