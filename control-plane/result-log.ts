@@ -6,7 +6,7 @@ import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts
 import type { JobId } from '../protocol/ids.ts';
 import { jsonFault } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
-import { entrySchema, isRowEnd } from '../protocol/result-envelope.ts';
+import { type Entry, entrySchema, envelopeEntrySchema, isRowEnd } from '../protocol/result-envelope.ts';
 import { nodeHashing } from './hashing-node.ts';
 import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
 import { speaking } from './store/agents.ts';
@@ -96,12 +96,8 @@ async function insertEntries(
   lines: readonly string[],
 ): Promise<void> {
   if (lines.length === 0) return;
-  const values = lines.map((line, index) => ({
-    job: job.id,
-    sequence: first + index,
-    line: store.sealer.seal(job.id, `result ${first + index}`, line),
-  }));
-  await tx.insertInto('results').values(values).execute();
+  const line = store.sealer.seal(job.id, `result ${first}`, lines.join('\n'));
+  await tx.insertInto('results').values({ job: job.id, sequence: first, count: lines.length, line }).execute();
 }
 
 async function saveCounts(
@@ -125,7 +121,10 @@ function readEntries(lines: readonly string[]): EntryFacts[] | null {
   const facts: EntryFacts[] = [];
   for (const line of lines) {
     if (line.length > limits.envelopeBytes + entryOverheadBytes || line.includes('\r')) return null;
-    const entry = entrySchema.safeParse(parsed(line)).data;
+    const value = parsed(line);
+    // Most entries are envelopes, and a union would try the other schema on each of them first.
+    const isEnd = typeof value === 'object' && value !== null && 'row_end' in value;
+    const entry: Entry | undefined = (isEnd ? entrySchema : envelopeEntrySchema).safeParse(value).data;
     if (entry === undefined) return null;
     const outcome = isRowEnd(entry) ? entry.row_end.outcome : null;
     facts.push({ row: entry.row, ended: outcome !== null, failed: outcome !== null && failedOutcomes.has(outcome) });

@@ -1,11 +1,10 @@
-// Stored result lines in sequence, a page at a time: memory is one page whatever the job's size, and a reader that stops reading stops the pages.
+// Stored result lines in sequence, a block (one frame of the agent) at a time: memory is one block whatever the job's size, and a reader that
+// stops reading stops the blocks.
 import { isOpen } from '../protocol/control-plane-job.ts';
 import type { JobId } from '../protocol/ids.ts';
 import type { JobWatch } from './job-watch.ts';
 import { jobById, stateOf } from './store/jobs.ts';
 import type { Store } from './store/store.ts';
-
-const pageEntries = 32;
 
 export interface ResultStreamOptions {
   readonly after: number;
@@ -29,14 +28,18 @@ export async function* streamResults(
     while (!options.signal.aborted) {
       // The state first: what was stored before the end is on a page read after it.
       const state = await jobById(store.db, job);
-      const page = await readPage(store, job, after);
-      for (const entry of page) {
-        yield { kind: 'entry', ...entry };
-        after = entry.sequence;
+      let found = false;
+      for (let block = await nextBlock(store, job, after); block !== null; block = await nextBlock(store, job, after)) {
+        found = true;
+        for (const [index, line] of block.lines.entries()) {
+          const sequence = block.first + index;
+          if (sequence > after) yield { kind: 'entry', sequence, line };
+        }
+        after = block.first + block.lines.length - 1;
+        if (options.signal.aborted) return;
       }
-      if (page.length === pageEntries) continue;
       if (!options.follow || state === null || !isOpen(stateOf(state))) return;
-      const changed = page.length > 0 || (await listener.changed(options.keepAliveMs, options.signal));
+      const changed = found || (await listener.changed(options.keepAliveMs, options.signal));
       if (!changed && !options.signal.aborted) yield { kind: 'keep_alive' };
     }
   } finally {
@@ -44,17 +47,24 @@ export async function* streamResults(
   }
 }
 
-async function readPage(store: Store, job: JobId, after: number): Promise<{ sequence: number; line: string }[]> {
-  const sealed = await store.db
+/** The first block with an entry after `after`; entries that were lost leave a gap before it. */
+async function nextBlock(store: Store, job: JobId, after: number): Promise<{ first: number; lines: string[] } | null> {
+  const found = await store.db
     .selectFrom('results')
-    .select(['sequence', 'line'])
+    .select(['sequence', 'count', 'line'])
     .where('job', '=', job)
-    .where('sequence', '>', after)
+    .where('sequence', '>=', (query) =>
+      query
+        .selectFrom('results')
+        .select((select) => select.fn.coalesce(select.fn.max('sequence'), select.lit(0)).as('sequence'))
+        .where('job', '=', job)
+        .where('sequence', '<=', after + 1),
+    )
     .orderBy('sequence')
-    .limit(pageEntries)
+    .limit(2)
     .execute();
-  return sealed.map(({ sequence, line }) => ({
-    sequence,
-    line: store.sealer.open(job, `result ${sequence}`, line),
-  }));
+  const block = found.find(({ sequence, count }) => sequence + count - 1 > after);
+  if (block === undefined) return null;
+  const { sequence, line } = block;
+  return { first: sequence, lines: store.sealer.open(job, `result ${sequence}`, line).split('\n') };
 }

@@ -100,8 +100,9 @@ async function forgetResults({ db }: Store, job: JobId, signal: AbortSignal): Pr
       .deleteFrom('results')
       .where('job', '=', job)
       .where('sequence', '<', first.sequence + resultsPerStep)
-      .executeTakeFirst();
-    removed += Number(gone.numDeletedRows);
+      .returning('count')
+      .execute();
+    removed += gone.reduce((sum, { count }) => sum + count, 0);
   }
   return removed;
 }

@@ -6,7 +6,11 @@ import type { Migration } from 'kysely/migration';
 export type BytesType = 'blob' | 'bytea';
 
 export function migrations(bytes: BytesType): Record<string, Migration> {
-  return { '0001-first': { up: (db) => first(db, bytes) }, '0002-session-iat': { up: sessionIat } };
+  return {
+    '0001-first': { up: (db) => first(db, bytes) },
+    '0002-session-iat': { up: sessionIat },
+    '0003-result-blocks': { up: resultBlocks },
+  };
 }
 
 async function first(db: Kysely<unknown>, bytes: BytesType): Promise<void> {
@@ -47,6 +51,14 @@ async function sessionIat(db: Kysely<unknown>): Promise<void> {
       .alterTable('agents')
       .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))
       .execute();
+}
+
+/** Lines that came in one frame share one record from here on; those that are there become blocks of one. */
+async function resultBlocks(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('results')
+    .addColumn('count', 'integer', (column) => column.notNull().defaultTo(1))
+    .execute();
 }
 
 async function agentTables(db: Kysely<unknown>, bytes: BytesType): Promise<void> {

@@ -100,7 +100,10 @@ interface JobRowsTable {
 
 interface ResultsTable {
   job: JobId;
+  /** Of the first of `count` entries that follow on each other. */
   sequence: number;
+  count: number;
+  /** The entries, joined by line feeds. */
   line: Uint8Array;
 }
 
