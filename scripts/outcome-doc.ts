@@ -38,7 +38,8 @@ connection with a role beside one without for the same account, it cannot hold b
 
 **\`deactivate_orphans\`** of a connection: a key nobody holds the secret of should not be usable. When the answer to
 \`create_access_key\` or \`create_service_specific_credential\` was lost, what was there before is known, and exactly one
-candidate fits, it is made inactive, after that was noted in the journal; the text says so, or why not. Nothing is deleted, so
+candidate fits, dated by AWS no earlier than the read before the call, it is made inactive, after that was noted in the journal;
+the text says so, or why not. Nothing is deleted, so
 what was somebody else's after all can be made active again. It is the host's rule: the connection's \`allow\` list does not need
 the update, and neither a cancel of the job nor its latest start stops it. A drain leaves it to the next start.
 

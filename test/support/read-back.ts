@@ -33,6 +33,8 @@ export function keysAnswer(keys: Readonly<Record<string, string>>): CallAnswer {
   return listAnswer('ListAccessKeys', 'AccessKeyMetadata', items.join(''));
 }
 
+/** As AWS dates the keys of `keysAnswer`. */
+export const createdMs = Date.UTC(2026, 0, 1);
 export const before = (...ids: string[]): BeforeRecord => ({ kind: 'before', ids });
 
 export interface ReadBackOptions {

@@ -37,5 +37,6 @@ export async function beforeCall(call: PreparedCall, deps: Omit<ReadDeps, 'retry
   const listed = await readItems(read, call.input, call, { ...deps, retryForMs: readRetryMs });
   if (listed.kind === 'failed') return { kind: 'before', ids: null, reason: listed.reason };
   const items = listed.items.filter((item) => isFound(find, call.input, item));
-  return { kind: 'before', ids: items.map((item) => idOf(read, item)) };
+  const { atMs } = listed;
+  return { kind: 'before', ids: items.map((item) => idOf(read, item)), ...(atMs === null ? {} : { atMs }) };
 }

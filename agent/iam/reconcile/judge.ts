@@ -61,6 +61,9 @@ const notRead = (reason: string): Reading => ({
   sentence: `Whether the wanted state holds could not be read: ${reason}`,
 });
 
+/** More candidates than these are counted, not named. */
+const maxNamed = 20;
+
 const ofWhom = 'Whether it is by this call is not known.';
 
 /** Null: as wanted, or not asked for. Else what it is instead. */
@@ -110,7 +113,7 @@ function judgeState(
   if (rule.renames !== undefined && call.input[rule.renames.to] !== undefined) {
     const was = before?.ids?.[0];
     if (was === undefined)
-      return notRead(`${what} is there, but not known is whether it is the one that was to be renamed.`);
+      return notRead(`${what} is there; whether it is the one that was to be renamed is not known.`);
     if (was !== idOf(rule.read, item)) faults.unshift('it is another one, which was not renamed');
   }
   if (faults.length > 0) return holdsNot(`of ${what}, ${faults.join(', ')}.`);
@@ -136,20 +139,21 @@ function judgeTags(rule: Of<'tags'>, call: PreparedCall, items: readonly JsonObj
   return holdsNot(`the tags of ${what} are not as asked for at ${wrong.join(', ').slice(0, 500)}.`);
 }
 
+/** Its id, if it has one of its own, and what else there is to say of it. */
 function described(read: Read, item: JsonObject, shown: readonly string[] = []): string {
   const facts = shown.map((path) => {
-    const value = textOf(at(item, path));
-    return path === 'Status' || path === 'State' || path === 'RoleName' ? value : `${path} ${value}`;
+    const value = at(item, path);
+    return typeof value === 'string' ? value : `${path} ${textOf(value)}`;
   });
   const created = read.created === undefined ? '' : textOf(at(item, read.created));
   if (created !== '') facts.push(`created ${created}`);
   const id = idOf(read, item);
-  if (id === created) return created === '' ? '' : ` (created ${created})`;
-  return facts.length === 0 ? ` ${id}` : ` ${id} (${facts.join(', ')})`;
+  const inside = facts.length === 0 ? '' : `(${facts.join(', ')})`;
+  return id === created ? inside : `${id} ${inside}`.trimEnd();
 }
 
 /** Whose it is, as far as a mark tells: null when there is none to look for. */
-export type Mark = 'ours' | 'not_ours' | { readonly unread: string } | null;
+export type Mark = 'ours' | { readonly other: string } | { readonly none: true } | { readonly unread: string } | null;
 
 function judgeNamed(
   rule: Of<'named'>,
@@ -161,24 +165,28 @@ function judgeNamed(
   const item = seen.items.find((one) => isFound(rule.find ?? {}, call.input, one));
   if (item === undefined) return holdsNot(`${what} is not there. Look again before making it once more.`);
   const hidden = hiddenInputs(rule, call);
-  const there = `${what} is there${rule.read.id === undefined ? '' : `:${described(rule.read, item)}`}.`.replace(
-    ': (',
-    ' (',
-  );
-  const more = hidden.length === 0 ? '' : ` ${hidden.join(' ')}`;
+  const more = described(rule.read, item);
+  const sameAgain = more === '' || what.endsWith(more);
+  const there = `${what} is there${sameAgain ? '' : `${more.startsWith('(') ? ' ' : ', '}${more}`}.`;
+  const unseen = hidden.length === 0 ? '' : ` ${hidden.join(' ')}`;
   const { mark } = seen;
-  if (mark === 'ours') return holds(`${there} It carries this call's mark: this call made it.${more}`);
+  if (mark === 'ours') return holds(`${there} It carries this call's mark: this call made it.${unseen}`);
   if (before?.ids?.includes(idOf(rule.read, item)) === true) {
     return holds(`${there} It was there before the call, which did not make it.`);
   }
   const unknown = `What was there before the call is not known${before?.reason === undefined ? '' : ` (${before.reason})`}.`;
   const since = before?.ids == null ? unknown : 'It was not there before the call.';
-  if (mark === 'not_ours') {
-    // Tags are made with the thing, but a read can be older than the thing itself.
-    return { ...holds(`${there} ${since} It does not carry this call's mark: another call made it.`), settled: false };
+  if (mark !== null && 'other' in mark) {
+    // Unless this is an old thing of that name, in a read that lags.
+    const other = `It carries the mark of another call (${mark.other}), which made it.`;
+    return { ...holds(`${there} ${since} ${other}`), settled: false };
+  }
+  if (mark !== null && 'none' in mark) {
+    const late = 'No mark of this call was seen on it: another call made it, unless its tags show late.';
+    return { ...holds(`${there} ${since} ${late}`), settled: false };
   }
   const unread = mark === null ? '' : ` Its tags could not be read: ${mark.unread}`;
-  return { ...holds(`${there} ${since} ${ofWhom}${more}${unread}`), settled: mark === null };
+  return { ...holds(`${there} ${since} ${ofWhom}${unseen}${unread}`), settled: mark === null };
 }
 
 function judgeMinted(rule: Of<'minted'>, call: PreparedCall, before: BeforeRecord | null, seen: Seen): Reading {
@@ -187,7 +195,9 @@ function judgeMinted(rule: Of<'minted'>, call: PreparedCall, before: BeforeRecor
     Object.entries(rule.fits ?? {}).every(([path, template]) => fitsAt(call, item, path, template));
   const old = before?.ids ?? null;
   const found = [...seen.ever].filter(([id, item]) => old?.includes(id) !== true && fits(item)).map(([, item]) => item);
-  const names = found.map((item) => described(rule.read, item, rule.shown).trim()).join(', ');
+  const named = found.slice(0, maxNamed).map((item) => described(rule.read, item, rule.shown));
+  if (found.length > maxNamed) named.push(`and ${found.length - maxNamed} more`);
+  const names = named.join(', ');
   if (old === null) {
     const why = before?.reason === undefined ? '' : ` (${before.reason})`;
     const now = `What was there before the call is not known${why}. Every ${what} now: ${names === '' ? 'none' : names}.`;

@@ -6,7 +6,7 @@ import type { PreparedCall } from '../inputs.ts';
 import { idOf, type Readable, type Reading } from './judge.ts';
 import type { ReadDeps } from './read.ts';
 import type { BeforeRecord } from './record.ts';
-import { textOf } from './rule.ts';
+import { at, textOf } from './rule.ts';
 
 export interface OrphanPorts {
   /** Makes the record durable; called before anything is changed. */
@@ -43,6 +43,11 @@ export async function withOrphan(
   if (only['Status'] === 'Inactive') {
     const by = before.deactivating === id ? '; this agent was about to make it so (deactivate_orphans)' : '';
     return `${id} is inactive${by}.`;
+  }
+  // A listing lags: what it did not show may have been there all the same, and in somebody's hands.
+  const createdMs = Date.parse(textOf(at(only, rule.read.created ?? '')));
+  if (before.atMs === undefined || !(createdMs >= before.atMs)) {
+    return `${id} was left as it is (deactivate_orphans): by AWS's clock it is not certain that it is younger than the call.`;
   }
   if (!deps.mayChange()) return `${id} was left as it is: no further change may leave for this job.`;
   const { action, idInput } = rule.deactivate;

@@ -17,7 +17,14 @@ export interface ReadDeps {
 }
 
 export type Listed =
-  | { readonly kind: 'items'; readonly items: readonly JsonObject[] }
+  | {
+      readonly kind: 'items';
+      readonly items: readonly JsonObject[];
+      /** AWS's own time of the first answer (milliseconds since the epoch, whole seconds); null: it did not say. */
+      readonly atMs: number | null;
+      /** AWS says that there is no such thing to ask about. */
+      readonly none: boolean;
+    }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** A read that fails for longer is given up: another follows, or the call does. */
@@ -35,6 +42,12 @@ function itemsIn(answer: JsonObject, path: string): readonly JsonObject[] {
   return items.map((item) => (isObject(item) ? item : { [name]: item }));
 }
 
+function timeOf(answer: JsonObject): number | null {
+  const date = at(answer, 'ResponseMetadata.HTTPHeaders.date');
+  const ms = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
+
 /** `values` fill the read's input: members of the change's input, and of the item that is asked about. */
 export async function readItems(
   read: Read,
@@ -48,6 +61,7 @@ export async function readItems(
     if (value !== null) input[member] = value;
   }
   const items: JsonObject[] = [];
+  let atMs: number | null = null;
   for (let page = 0; page < maxPages; page += 1) {
     const once = await callOnce(deps.caller, {
       service: 'iam',
@@ -63,11 +77,14 @@ export async function readItems(
     if (once.kind === 'failed') {
       const { awsCode, text } = once.failure;
       const none = awsCode !== null && ['NoSuchEntity', ...(read.noneCodes ?? [])].includes(awsCode);
-      return none ? { kind: 'items', items } : { kind: 'failed', reason: text };
+      return none ? { kind: 'items', items, atMs, none } : { kind: 'failed', reason: text };
     }
     items.push(...itemsIn(once.result, read.at));
+    if (page === 0) atMs = timeOf(once.result);
+    // One thing is whole on the first page, whatever else the answer lists.
+    if (isObject(at(once.result, read.at))) return { kind: 'items', items, atMs, none: false };
     const { IsTruncated: more, isTruncated: alsoMore, Marker: marker } = once.result;
-    if (more !== true && alsoMore !== true) return { kind: 'items', items };
+    if (more !== true && alsoMore !== true) return { kind: 'items', items, atMs, none: false };
     if (typeof marker !== 'string' || marker === '' || marker === input['Marker']) break;
     input['Marker'] = marker;
   }

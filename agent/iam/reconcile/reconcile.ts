@@ -3,6 +3,7 @@
 // credential that the call must have made, and whose secret is lost, is made inactive.
 import type { Envelope } from '../../../protocol/result-envelope.ts';
 import type { Clock } from '../../job/clock.ts';
+import type { JsonObject } from '../decode.ts';
 import { failureEnvelope } from '../errors.ts';
 import { formOf, type PreparedCall } from '../inputs.ts';
 import { isFound, judge, type Mark, nothingSeen, type Readable, type Reading, seeing } from './judge.ts';
@@ -10,6 +11,7 @@ import { markKey } from './mark.ts';
 import { type OrphanPorts, withOrphan } from './orphan.ts';
 import { type ReadDeps, readItems, readRetryMs } from './read.ts';
 import type { BeforeRecord } from './record.ts';
+import { textOf } from './rule.ts';
 import { readBackOf } from './table.ts';
 
 export interface ReconcileDeps extends Omit<ReadDeps, 'retryForMs'>, OrphanPorts {
@@ -19,13 +21,22 @@ export interface ReconcileDeps extends Omit<ReadDeps, 'retryForMs'>, OrphanPorts
 /** Reads over the read-back time, the first at once and the last at its end. */
 const reads = 6;
 
-async function readMark(rule: Readable, call: PreparedCall, deps: ReadDeps, items: readonly object[]): Promise<Mark> {
+async function readMark(
+  rule: Readable,
+  call: PreparedCall,
+  deps: ReadDeps,
+  items: readonly JsonObject[],
+): Promise<Mark> {
   if (rule.kind !== 'named' || rule.mark === undefined || call.mark === undefined) return null;
-  const item = items.find((one) => isFound(rule.find ?? {}, call.input, one as never));
+  const item = items.find((one) => isFound(rule.find ?? {}, call.input, one));
   if (item === undefined) return null;
   const tags = await readItems(rule.mark, { ...call.input, ...item }, call, deps);
   if (tags.kind === 'failed') return { unread: tags.reason };
-  return tags.items.some((tag) => tag['Key'] === markKey && tag['Value'] === call.mark) ? 'ours' : 'not_ours';
+  if (tags.none) return { unread: 'AWS does not know it under its name yet' };
+  const found = tags.items.find((tag) => tag['Key'] === markKey);
+  if (found === undefined) return { none: true };
+  const mark = textOf(found['Value']);
+  return mark === call.mark ? 'ours' : { other: mark.slice(0, 256) };
 }
 
 /** Reads until no further read can tell more, or the time is over. Rejects only with the signal's reason. */

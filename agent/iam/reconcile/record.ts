@@ -8,6 +8,8 @@ export interface BeforeRecord {
   /** Ids of what was there. Null: they could not be read, for `reason`. */
   readonly ids: readonly string[] | null;
   readonly reason?: string;
+  /** When that was read, by AWS's own clock (milliseconds since the epoch, whole seconds). */
+  readonly atMs?: number;
   /** The id of what this agent makes inactive; noted before it does. */
   readonly deactivating?: string;
 }

@@ -202,13 +202,13 @@ describe('a change', () => {
 
 describe('the one key that a lost call made', () => {
   const keys = (...ids: string[]): CallAnswer => {
-    const items = ids.map((id) => `<member><AccessKeyId>${id}</AccessKeyId><Status>Active</Status></member>`);
-    return answerOf(
-      'ListAccessKeys',
-      `<AccessKeyMetadata>${items.join('')}</AccessKeyMetadata><IsTruncated>false</IsTruncated>`,
-    );
+    const facts = '<Status>Active</Status><CreateDate>2026-01-01T00:00:00Z</CreateDate>';
+    const items = ids.map((id) => `<member><AccessKeyId>${id}</AccessKeyId>${facts}</member>`);
+    const list = `<AccessKeyMetadata>${items.join('')}</AccessKeyMetadata><IsTruncated>false</IsTruncated>`;
+    return { ...answerOf('ListAccessKeys', list), headers: [['Date', 'Thu, 01 Jan 2026 00:00:00 GMT']] } as CallAnswer;
   };
   const connection = { ...aConnection, deactivateOrphans: true, readBackSeconds: 0 };
+  const noted = { kind: 'before', ids: ['AKIAOLD'], atMs: Date.UTC(2026, 0, 1) };
   const account = (): ScriptedCaller =>
     new ScriptedCaller(({ operation }) => {
       if (operation === 'CreateAccessKey') return broken;
@@ -230,10 +230,10 @@ describe('the one key that a lost call made', () => {
       const [step] = await stepsOf(create('alice'), ports);
       expect(errorOf(step), String(stop)).to.contain(`${keyId} was made inactive`);
       expect(intents).to.deep.equal([
-        { call: (intents[0] as { call: unknown }).call, record: { kind: 'before', ids: ['AKIAOLD'] } },
+        { call: (intents[0] as { call: unknown }).call, record: noted },
         {
           call: (intents[0] as { call: unknown }).call,
-          record: { kind: 'before', ids: ['AKIAOLD'], deactivating: keyId },
+          record: { ...noted, deactivating: keyId },
         },
       ]);
       const last = caller.calls.at(-1);

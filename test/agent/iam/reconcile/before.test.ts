@@ -5,7 +5,7 @@ import { beforeCall } from '../../../../agent/iam/reconcile/before.ts';
 import { type BeforeRecord, beforeRecordOf } from '../../../../agent/iam/reconcile/record.ts';
 import type { Json } from '../../../../protocol/json.ts';
 import { prepared, testConnection } from '../../../conformance/side-by-side.ts';
-import { before, denied, keysAnswer, listAnswer, noEntity } from '../../../support/read-back.ts';
+import { before, createdMs, denied, keysAnswer, listAnswer, noEntity } from '../../../support/read-back.ts';
 import { answerOf } from '../../../support/scripted-caller.ts';
 
 const create = { Username: 'a' };
@@ -29,6 +29,23 @@ describe('what is noted before a call', () => {
     const record = await note('create_access_key', create, keysAnswer({ AKID1: 'Active', AKID2: 'Inactive' }));
     expect(record).to.deep.equal(before('AKID1', 'AKID2'));
     expect(beforeRecordOf(JSON.parse(JSON.stringify(record)) as Json)).to.deep.equal(record);
+  });
+
+  it('has the time that AWS gives with the answer', async () => {
+    const listed = {
+      ...keysAnswer({ AKID1: 'Active' }),
+      headers: [['Date', 'Thu, 01 Jan 2026 00:00:07 GMT']],
+    } as CallAnswer;
+    const record = await note('create_access_key', create, listed);
+    expect(record).to.deep.equal({ ...before('AKID1'), atMs: createdMs + 7_000 });
+  });
+
+  it('is one thing, whatever else its answer lists', async () => {
+    const group = answerOf(
+      'GetGroup',
+      '<Group><Path>/</Path><GroupName>g</GroupName><GroupId>AGPA1</GroupId><Arn>a</Arn></Group><Users/><IsTruncated>true</IsTruncated><Marker>m</Marker>',
+    );
+    expect(await note('create_group', { 'Group Name': 'g' }, group)).to.deep.equal(before('AGPA1'));
   });
 
   it('is who has the name already', async () => {

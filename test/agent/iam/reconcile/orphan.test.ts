@@ -4,6 +4,7 @@ import type { CallAnswer } from '../../../../agent/iam/iam-caller.ts';
 import type { BeforeRecord } from '../../../../agent/iam/reconcile/record.ts';
 import {
   before,
+  createdMs,
   denied,
   type Ended,
   keysAnswer,
@@ -15,12 +16,13 @@ import { answerOf } from '../../../support/scripted-caller.ts';
 
 const updated = answerOf('UpdateAccessKey', null);
 const lost: CallAnswer = { kind: 'transport', code: 'closed', message: 'cut off', ambiguous: true, attempts: 1 };
+const noted: BeforeRecord = { ...before('AKID0'), atMs: createdMs };
 type Keys = Readonly<Record<string, string>>;
 
 async function ended(
   keys: Keys | ((read: number) => Keys),
   update: CallAnswer = updated,
-  { record = before('AKID0'), ...options }: ReadBackOptions & { record?: BeforeRecord | null } = {},
+  { record = noted, ...options }: ReadBackOptions & { record?: BeforeRecord | null } = {},
 ): Promise<Ended> {
   const answers = (read: number, _atMs: number, operation: string): CallAnswer =>
     operation === 'UpdateAccessKey' ? update : keysAnswer(typeof keys === 'function' ? keys(read) : keys);
@@ -43,7 +45,7 @@ describe('an orphan', () => {
     expect(updates(done)).to.equal(1);
     expect(done.operations.at(-1)).to.equal('UpdateAccessKey');
     expect(done.tookMs).to.equal(60_000);
-    expect(done.kept).to.deep.equal([[{ ...before('AKID0'), deactivating: 'AKID1' }, done.operations.length - 1]]);
+    expect(done.kept).to.deep.equal([[{ ...noted, deactivating: 'AKID1' }, done.operations.length - 1]]);
     expect(done.envelope.error).to.contain('AKID1 was made inactive (deactivate_orphans).');
   });
 
@@ -59,12 +61,23 @@ describe('an orphan', () => {
     expect([none, two, twoInTurn, unknown, unread].flatMap(({ kept }) => kept)).to.deep.equal([]);
   });
 
+  it('is left when it may be older than the call: a listing lags, and its secret may be in use', async () => {
+    for (const record of [{ ...noted, atMs: createdMs + 1_000 }, before('AKID0')]) {
+      const left = await ended(one, updated, { record });
+      expect(updates(left)).to.equal(0);
+      expect(left.envelope.error)
+        .to.contain('Candidate: AKID1')
+        .and.to.contain('not certain that it is younger than the call');
+      expect(left.kept).to.deep.equal([]);
+    }
+  });
+
   it('that is inactive already stays so', async () => {
     const inactive = { AKID0: 'Active', AKID1: 'Inactive' };
     const found = await ended(inactive);
     expect(updates(found)).to.equal(0);
     expect(found.envelope.error).to.contain('AKID1 is inactive.');
-    const again = await ended(inactive, updated, { record: { ...before('AKID0'), deactivating: 'AKID1' } });
+    const again = await ended(inactive, updated, { record: { ...noted, deactivating: 'AKID1' } });
     expect(again.envelope.error).to.contain('AKID1 is inactive; this agent was about to make it so');
   });
 
@@ -88,7 +101,7 @@ describe('an orphan', () => {
       return lost;
     };
     const options = { connection: { deactivateOrphans: true } };
-    const done = await readBack('create_access_key', { Username: 'a' }, before('AKID0'), answers, options);
+    const done = await readBack('create_access_key', { Username: 'a' }, noted, answers, options);
     expect(updates(done)).to.equal(1);
     expect(done.envelope.error)
       .to.contain('Whether AKID1 was made inactive (deactivate_orphans) is not known (cut off).')
@@ -100,12 +113,12 @@ describe('an orphan', () => {
 
   it('may be a service-specific credential of the service that was asked for', async () => {
     const credential = (id: string, service: string): string =>
-      `<member><ServiceSpecificCredentialId>${id}</ServiceSpecificCredentialId><ServiceName>${service}</ServiceName><Status>Active</Status><UserName>a</UserName></member>`;
+      `<member><ServiceSpecificCredentialId>${id}</ServiceSpecificCredentialId><ServiceName>${service}</ServiceName><Status>Active</Status><UserName>a</UserName><CreateDate>2026-01-01T00:00:00Z</CreateDate></member>`;
     const items = `${credential('ACCA1', 'x.amazonaws.com')}${credential('ACCA2', 'y.amazonaws.com')}`;
     const done = await readBack(
       'create_service_specific_credential',
       { Username: 'a', 'Service Name': 'x.amazonaws.com' },
-      before(),
+      { ...before(), atMs: createdMs - 1_000 },
       (_read, _atMs, operation) =>
         operation === 'UpdateServiceSpecificCredential'
           ? answerOf(operation, null)

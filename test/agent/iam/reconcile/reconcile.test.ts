@@ -88,7 +88,7 @@ describe('something made under a name', () => {
   it('is there and was not before, or was, or nobody knows', async () => {
     const fresh = await readBack('create_user', create, before(), () => userOf('AIDA1'));
     expect(fresh.envelope.error).to.contain(
-      `${holds}the user a is there: AIDA1 (created 2026-01-01T00:00:00+00:00). It was not there before the call. Whether it is by this call is not known.`,
+      `${holds}the user a is there, AIDA1 (created 2026-01-01T00:00:00+00:00). It was not there before the call. Whether it is by this call is not known.`,
     );
     expect(fresh.tookMs).to.equal(0);
     const old = await errorOf('create_user', create, before('AIDA1'), () => userOf('AIDA1'));
@@ -120,7 +120,7 @@ describe('something made under a name', () => {
     const inputs = { 'Virtual MFA Device Name': 'd', Path: '/p/' };
     const serial = 'arn:aws:iam::123456789012:mfa/p/d';
     const found = await errorOf('create_virtual_mfa_device', inputs, before(), () => list(serial));
-    expect(found).to.contain(`${holds}the virtual MFA device d is there: ${serial}.`);
+    expect(found).to.contain(`${holds}the virtual MFA device d is there, ${serial}.`);
     const other = await errorOf('create_virtual_mfa_device', inputs, before(), () => list(`${serial}2`));
     expect(other).to.contain(holdsNot);
     const oidc = await errorOf('create_open_id_connect_provider', { Url: 'https://idp.example.com/x' }, before(), () =>
