@@ -1,4 +1,4 @@
-// Every change of the catalogue with its answer lost: once carried out, once not. Real sockets that break; against moto where it has the
+// Every change of the catalogue with its answer lost: once carried out, once not, once where nothing may be read. Real sockets that break; against moto where it has the
 // change, else against an account of which only the reads are written down. The change is sent once, and the verdict is the right one.
 import { expect } from 'chai';
 import type { Action } from '../../agent/iam/action.ts';
@@ -24,6 +24,9 @@ import { prepared, testCaller, type TestCaller, testConnection } from './side-by
 type Parameters = Readonly<Record<string, Json>>;
 type When = 'before' | 'after';
 
+const lead = (operation: string): string =>
+  `The outcome of ${operation} is unknown: the call may or may not have been carried out (Connection was closed`;
+
 const changes = actions.filter(({ repeat }) => repeat !== 'safe');
 const verdicts = {
   holds: 'The wanted state holds now: ',
@@ -31,6 +34,14 @@ const verdicts = {
   unread: 'Whether the wanted state holds could not be read: ',
 } as const;
 type Verdict = keyof typeof verdicts;
+
+function errorOf(step: CallStep): string {
+  if (step.kind !== 'page') throw new Error(JSON.stringify(step));
+  expect(step.outcome).to.equal('unknown');
+  const [envelope] = step.envelopes;
+  expect(envelope).to.include({ has_error: true, error_code: 'outcome_unknown' });
+  return String(envelope?.error);
+}
 
 /** Where what moto is arranged with is what the change asks for already. */
 const others: Readonly<Record<string, (when: When) => Parameters>> = {
@@ -57,7 +68,8 @@ describe('every change whose answer is lost', function suite() {
     moto: { holds: 0, not: 0, unread: 0 },
     scripted: { holds: 0, not: 0, unread: 0 },
   };
-  const done = { before: new Set<string>(), after: new Set<string>() };
+  const done = { before: new Set<string>(), after: new Set<string>(), denied: new Set<string>() };
+  const inputs = new Map<string, Parameters>();
 
   before(async () => {
     [moto, endpoint] = await Promise.all([startMoto(), startScriptedEndpoint()]);
@@ -74,7 +86,7 @@ describe('every change whose answer is lost', function suite() {
       ([where, { holds, not, unread }]) => `${where}: ${holds} hold, ${not} do not, ${unread} cannot be read`,
     );
     process.stdout.write(
-      `\n  Lost answers of ${changes.length} changes: ${done.after.size} after AWS acted, ${done.before.size} before it did; ${counts.join('; ')}.\n`,
+      `\n  Lost answers of ${changes.length} changes: ${done.after.size} after AWS acted, ${done.before.size} before it did, ${done.denied.size} where no read is allowed; ${counts.join('; ')}.\n`,
     );
   });
 
@@ -130,15 +142,11 @@ describe('every change whose answer is lost', function suite() {
     for (const when of ['after', 'before'] as const) {
       it(`${operation}, ${when} it was carried out`, async () => {
         const input = await arrange(action, when);
-        const step = await run(action, input);
-        if (step.kind !== 'page') throw new Error(JSON.stringify(step));
-        expect(step.outcome).to.equal('unknown');
-        const [envelope] = step.envelopes;
-        expect(envelope).to.include({ has_error: true, error_code: 'outcome_unknown' });
-        const text = String(envelope?.error);
+        inputs.set(operation, input);
+        const text = errorOf(await run(action, input));
         const wanted: Verdict =
           readBackOf(operation)?.kind === 'unreadable' ? 'unread' : when === 'after' ? 'holds' : 'not';
-        expect(text).to.contain(`The outcome of ${operation} is unknown`).and.to.contain('Connection was closed');
+        expect(text).to.contain(lead(operation));
         expect(text).to.contain(verdicts[wanted]);
         for (const { member, secret } of action.inputs)
           if (secret === true && input[member] !== undefined) expect(text).to.not.contain(input[member]);
@@ -149,10 +157,27 @@ describe('every change whose answer is lost', function suite() {
     }
   }
 
+  it('where no read is allowed, says so of every change', async () => {
+    for (const action of changes) {
+      const { operation } = action;
+      endpoint.play((asked) =>
+        asked.operation === operation ? { kind: 'reset' } : errorAnswer(403, 'AccessDenied', 'not you'),
+      );
+      const text = errorOf(await run(action, inputs.get(operation) ?? {}));
+      const kind = readBackOf(operation)?.kind;
+      const denied = 'An error occurred (AccessDenied) when calling the ';
+      expect(text).to.contain(lead(operation)).and.to.contain(verdicts.unread);
+      if (kind !== 'unreadable') expect(text).to.contain(denied);
+      expect(endpoint.requests.filter((request) => request.operation === operation)).to.have.length(1);
+      done.denied.add(operation);
+    }
+  });
+
   it('covers the catalogue, and moto where moto has it', () => {
     const all = changes.map(({ operation }) => operation);
     expect([...done.after]).to.have.members(all);
     expect([...done.before]).to.have.members(all);
+    expect([...done.denied]).to.have.members(all);
     // Moto has these two changes and not their read.
     const written = Object.keys(scriptedWorlds).filter((operation) => inMoto.includes(operation));
     expect(written).to.deep.equal(['TagInstanceProfile', 'UntagInstanceProfile']);

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { decodeAnswer } from '../../agent/iam/decode.ts';
 import type { Json } from '../../protocol/json.ts';
 import { type Answer, errorAnswer, rawAnswer, xmlAnswer } from '../support/scripted-endpoint.ts';
-import { asJson, useSideBySide } from './side-by-side.ts';
+import { asJson, prepared, runEnvelopes, useSideBySide } from './side-by-side.ts';
 
 const user = { Username: 'alice' };
 const key = { 'Access Key': 'AKIDEXAMPLE000000000' };
@@ -183,6 +183,25 @@ describe('decoding equal to boto3', () => {
         .that.deep.equals(result);
     });
   }
+
+  it('a description that is emptied asks for the same as boto3', async () => {
+    const { endpoint, caller, connection, boto } = side();
+    const role =
+      '<Role><Path>/</Path><RoleName>r</RoleName><RoleId>AROA1</RoleId><Arn>a</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></Role>';
+    const steps = [xmlAnswer('UpdateRoleDescription', role)];
+    const sent = (): string[] => endpoint.requests.map(({ params }) => [...params].sort().join('&'));
+    endpoint.play(steps);
+    const call = prepared('update_role_description', { 'Role Name': 'r', Description: '' });
+    const [envelope] = await runEnvelopes(call, caller, connection);
+    const ours = sent();
+    const { result } = await boto(steps, {
+      method: 'update_role_description',
+      input: { RoleName: 'r', Description: '' },
+    });
+    expect(ours).to.deep.equal(sent());
+    expect(ours[0]).to.contain('Description,');
+    expect(asJson(envelope)).to.deep.equal({ result, error: null, has_error: false });
+  });
 
   it('a policy nested deeper than any real one stays text instead of failing', () => {
     const { body, headers } = xmlAnswer('GetPolicyVersion', version(deep));
