@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import type { Connection } from '../agent/connection.ts';
+import type { IamCaller } from '../agent/iam/iam-caller.ts';
+import { systemClock } from '../agent/io/clock-system.ts';
 import { pythonPath } from '../test/support/python.ts';
 
 const inFlight = 16;
@@ -26,8 +29,12 @@ export interface Figures {
   readonly cpu_vs_raw_sdk: number;
 }
 
-type Subject = 'raw_sdk' | 'agent' | 'agent_limited' | 'boto3';
-const subjects: readonly Subject[] = ['raw_sdk', 'agent', 'agent_limited', 'boto3'];
+/**
+ * `exchange`: one HTTP exchange of the agent with a request that is ready, the floor of the others. `agent`: a call, decoded. `agent_limited`:
+ * the same behind the limiter, at a rate that it never holds back. `agent_row`: from a row's text to its envelopes, nothing kept.
+ */
+const subjects = ['raw_sdk', 'exchange', 'agent', 'agent_limited', 'agent_row', 'boto3'] as const;
+type Subject = (typeof subjects)[number];
 
 export interface CallsOptions {
   readonly rounds?: number;
@@ -49,31 +56,38 @@ async function rawSdk(endpoint: string): Promise<Call> {
   };
 }
 
-/** The caller as the daemon makes it, credentials from files; and what a row does with the answer, decoding it. */
-async function agentCaller(endpoint: string, folder: string, limited: boolean): Promise<Call> {
-  const { createIamCaller } = await import('../agent/io/call-iam.ts');
-  const { limitedCaller } = await import('../agent/io/queue-p-queue.ts');
-  const { systemClock } = await import('../agent/io/clock-system.ts');
-  const { readSecretFile, secretFileStamp } = await import('../agent/io/keys-file.ts');
-  const { callOnce } = await import('../agent/iam/call-once.ts');
-  const rate = 1_000_000;
-  const connection = {
+const rate = 1_000_000;
+
+function connectionTo(endpoint: string, folder: string): Connection {
+  return {
     label: 'bench',
     region: 'us-east-1',
     verifySsl: true,
     referenceValues: [],
     credentials: { kind: 'files', accessKeyFile: join(folder, 'access'), secretKeyFile: join(folder, 'secret') },
     allowedRoleArns: [],
-    allow: [],
+    allow: ['list'],
     endpoints: { iam: endpoint, sts: endpoint },
     limits: { callsPerSecond: rate, maxCallsPerSecond: rate, burst: rate, inFlight },
     readBackSeconds: 60,
     deactivateOrphans: false,
     markCreated: false,
-  } as const;
-  const clock = systemClock();
-  const inner = createIamCaller([connection], { clock, userAgent: 'iam-agent/bench', readSecretFile, secretFileStamp });
-  const caller = limited ? limitedCaller(inner, { clock }) : inner;
+  };
+}
+
+/** The caller as the daemon makes it, credentials from files. */
+async function agentCaller(connection: Connection, limited: boolean): Promise<IamCaller> {
+  const { createIamCaller } = await import('../agent/io/call-iam.ts');
+  const { limitedCaller } = await import('../agent/io/queue-p-queue.ts');
+  const { readSecretFile, secretFileStamp } = await import('../agent/io/keys-file.ts');
+  const [clock, userAgent] = [systemClock(), 'iam-agent/bench'];
+  const inner = createIamCaller([connection], { clock, userAgent, readSecretFile, secretFileStamp });
+  return limited ? limitedCaller(inner, { clock }) : inner;
+}
+
+async function agentCall(connection: Connection, limited: boolean): Promise<Call> {
+  const { callOnce } = await import('../agent/iam/call-once.ts');
+  const caller = await agentCaller(connection, limited);
   const request = {
     service: 'iam',
     operation: 'ListAccessKeys',
@@ -92,9 +106,60 @@ async function agentCaller(endpoint: string, folder: string, limited: boolean): 
   };
 }
 
+async function agentRow(connection: Connection): Promise<Call> {
+  const { allowJob } = await import('../agent/job/allow-job.ts');
+  const { runRow } = await import('../agent/job/pipeline.ts');
+  const { Turns } = await import('../agent/job/turns.ts');
+  const job = { action: 'list_access_keys', connection: 'bench', inputs: { Username: '{{ user }}' }, options: {} };
+  const plan = allowJob(job, new Map([['bench', connection]]));
+  if ('kind' in plan) throw new Error(plan.detail);
+  const { signal } = new AbortController();
+  const nothing = async (): Promise<void> => await Promise.resolve();
+  const common = {
+    work: { job: 'bench' },
+    sessionName: 'bench',
+    clock: systemClock(),
+    turns: new Turns(),
+    drain: signal,
+    waits: signal,
+    reads: signal,
+    signal,
+  };
+  const caller = await agentCaller(connection, true);
+  const sink = { progress: nothing, end: nothing };
+  const ports = { ...common, caller, sink, events: () => undefined, stop: () => null, room: nothing };
+  const row = { row: 1, line: '{"user":"alice","team":"blue"}', progress: null };
+  return async () => {
+    const outcome = await runRow(plan, row, ports);
+    if (outcome !== 'succeeded') throw new Error(`a row ended ${outcome}`);
+  };
+}
+
+async function exchange(endpoint: string): Promise<Call> {
+  const { createWire } = await import('../agent/io/raw-response.ts');
+  const { openRoute } = await import('../agent/io/outbound.ts');
+  const { addressOf } = await import('../agent/io/sdk-client.ts');
+  const timeouts = { connectMs: 10_000, answerMs: 60_000 };
+  const wire = createWire({ route: await openRoute({ verifySsl: true }), timeouts, maxAnswerBytes: 2 ** 23 });
+  const { target, headers } = await addressOf('iam', connectionTo(endpoint, ''), 'iam-agent/bench');
+  const body = 'Action=ListAccessKeys&Version=2010-05-08&UserName=alice';
+  const request = { ...target, headers: { ...headers, 'content-length': String(body.length) }, body };
+  const options = { fresh: false, signal: new AbortController().signal };
+  return async () => {
+    const end = await wire.exchange(request, options);
+    if (end.kind !== 'response') throw new Error(`no answer of the stub: ${end.kind}`);
+  };
+}
+
+async function callOf(subject: string, endpoint: string, folder: string): Promise<Call> {
+  if (subject === 'raw_sdk') return await rawSdk(endpoint);
+  if (subject === 'exchange') return await exchange(endpoint);
+  const connection = connectionTo(endpoint, folder);
+  return subject === 'agent_row' ? await agentRow(connection) : await agentCall(connection, subject !== 'agent');
+}
+
 async function runHere(subject: string, endpoint: string, folder: string, seconds: number): Promise<Run> {
-  const call =
-    subject === 'raw_sdk' ? await rawSdk(endpoint) : await agentCaller(endpoint, folder, subject !== 'agent');
+  const call = await callOf(subject, endpoint, folder);
   const lanes = async (more: () => boolean): Promise<number> => {
     let calls = 0;
     const lane = async (): Promise<void> => {
