@@ -23,7 +23,7 @@ export interface CampaignOptions {
   readonly say: (text: string) => void;
 }
 
-export interface Found {
+interface Found {
   readonly folder: string;
   readonly seed: string;
   readonly violations: readonly Violation[];
@@ -93,7 +93,8 @@ class Campaign {
       this.found.push(found);
       await writeFile(join(found.folder, 'violations.json'), JSON.stringify(found, null, 2));
       say(`VIOLATIONS ${found.violations.length} in ${found.folder} (seed ${found.seed})`);
-      for (const { rule, job, row, detail } of found.violations.slice(0, 10)) say(`  ${rule}: job ${job} row ${row}: ${detail}`);
+      for (const { rule, job, row, detail } of found.violations.slice(0, 10))
+        say(`  ${rule}: job ${job} row ${row}: ${detail}`);
     }
     const { runs, rows, violations, crashTotal, linkTotal } = this.counts;
     const seconds = Math.round((Date.now() - this.#startedMs) / 1_000);

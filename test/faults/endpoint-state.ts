@@ -33,10 +33,15 @@ export function standingKeys(user: string): readonly string[] {
 
 /** User names page by page: 1 to 5 pages of 0 to 4 users. */
 function listing(prefix: string): readonly (readonly string[])[] {
-  const digits = [...hash(prefix)].map((digit) => Number.parseInt(digit, 16));
+  const digits = hash(prefix)
+    .split('')
+    .map((digit) => Number.parseInt(digit, 16));
   const pages = 1 + ((digits[0] ?? 0) % 5);
   return Array.from({ length: pages }, (_, page) =>
-    Array.from({ length: (digits[page + 1] ?? 0) % 5 }, (_item, item) => `${prefix.replaceAll('/', '')}.${page}.${item}`),
+    Array.from(
+      { length: (digits[page + 1] ?? 0) % 5 },
+      (_item, item) => `${prefix.replaceAll('/', '')}.${page}.${item}`,
+    ),
   );
 }
 
@@ -86,7 +91,10 @@ export class Account {
     CreateAccessKey: (user) => {
       const id = this.#newId('AKIA');
       this.#keys.set(user, [...(this.#keys.get(user) ?? []), id]);
-      return done(`<AccessKey>${this.#keyXml(user, id)}<SecretAccessKey>not-a-secret</SecretAccessKey></AccessKey>`, id);
+      return done(
+        `<AccessKey>${this.#keyXml(user, id)}<SecretAccessKey>not-a-secret</SecretAccessKey></AccessKey>`,
+        id,
+      );
     },
     CreateUser: (user) => {
       if (this.#users.has(user))
@@ -131,7 +139,9 @@ export class Account {
 function usersPage(prefix: string, page: number): string {
   const pages = listing(prefix);
   const more = page + 1 < pages.length;
-  const users = (pages[page] ?? []).map((user) => `<member>${userXml(user, `AIDA${hash(user).slice(0, 16)}`)}</member>`);
+  const users = (pages[page] ?? []).map(
+    (user) => `<member>${userXml(user, `AIDA${hash(user).slice(0, 16)}`)}</member>`,
+  );
   const next = more ? `<Marker>${page + 1}</Marker>` : '';
   return `<Users>${users.join('')}</Users><IsTruncated>${String(more)}</IsTruncated>${next}`;
 }

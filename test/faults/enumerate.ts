@@ -20,7 +20,7 @@ const placesOf: Readonly<Record<ProgramName, readonly CrashPoint['place'][]>> = 
 };
 
 /** The series of one kind of job. */
-export function seriesOf(kind: JobKindName): readonly Series[] {
+function seriesOf(kind: JobKindName): readonly Series[] {
   return (['agent', 'plane'] as const).flatMap((program) =>
     placesOf[program].flatMap((place) => {
       // Nothing happens between the two sides of an answer that has come.
@@ -30,9 +30,12 @@ export function seriesOf(kind: JobKindName): readonly Series[] {
   );
 }
 
-export const allSeries: readonly Series[] = jobKindNames.flatMap(seriesOf);
+/** The durable steps of every kind first. */
+export const allSeries: readonly Series[] = jobKindNames
+  .flatMap(seriesOf)
+  .toSorted((left, right) => Number(right.place === 'commit') - Number(left.place === 'commit'));
 
-export interface EnumerateOptions {
+interface EnumerateOptions {
   readonly folder: string;
   readonly seed: string;
   readonly counts: Counts;

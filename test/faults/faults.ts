@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 
 export type FaultGroup = 'crashes' | 'links';
 
-export interface FaultRow {
+interface FaultRow {
   readonly name: string;
   readonly group: FaultGroup;
   /** How often it is drawn beside the others of its group. */
@@ -23,7 +23,7 @@ const places: Readonly<Record<ProgramName, readonly CrashPoint['place'][]>> = {
 };
 
 /** A point that a program under load reaches within a second or two. */
-export function drawCrashPoint(name: ProgramName, random: Random): CrashPoint {
+function drawCrashPoint(name: ProgramName, random: Random): CrashPoint {
   const place = random.pick(places[name]);
   return { place, when: random.pick(['before', 'after']), nth: random.between(2, place === 'commit' ? 60 : 30) };
 }
@@ -96,7 +96,7 @@ function drawStrike(random: Random): Effect {
 const wholeFrame = 1_048_576;
 
 /** A fault in a named frame of the next link: lost whole, torn, doubled, or the link ends around it. */
-export function drawFrameFault(random: Random): Fault {
+function drawFrameFault(random: Random): Fault {
   const direction = random.pick(['toServer', 'toClient'] as const);
   const frame = random.pick(frames[direction]);
   const place = { direction, frame, nth: random.chance(0.6) ? 1 : random.between(2, 8) };
@@ -163,8 +163,7 @@ const links: readonly Omit<FaultRow, 'group'>[] = [
   {
     name: 'strike',
     weight: 5,
-    inject: async (world, random) =>
-      world.planeLink.strike(random.pick(['toServer', 'toClient']), drawStrike(random)),
+    inject: async (world, random) => world.planeLink.strike(random.pick(['toServer', 'toClient']), drawStrike(random)),
   },
   { name: 'frame', weight: 6, inject: faultInFrame },
   { name: 'refuse', weight: 1, inject: refuseDials },
@@ -174,7 +173,11 @@ const links: readonly Omit<FaultRow, 'group'>[] = [
     inject: async (world, random) =>
       world.awsLink.strike(
         random.pick(['toServer', 'toClient']),
-        random.pick<Effect>([{ kind: 'truncate' }, { kind: 'reset' }, { kind: 'stall', forMs: random.between(50, 900) }]),
+        random.pick<Effect>([
+          { kind: 'truncate' },
+          { kind: 'reset' },
+          { kind: 'stall', forMs: random.between(50, 900) },
+        ]),
       ),
   },
   {

@@ -39,7 +39,10 @@ export async function hunt(
   }
 }
 
-async function once({ mutation, hunt: how }: Mutant, where: { folder: string; seed: string }): Promise<readonly Violation[]> {
+async function once(
+  { mutation, hunt: how }: Mutant,
+  where: { folder: string; seed: string },
+): Promise<readonly Violation[]> {
   const options = { ...where, counts: new Counts(), mutation, stuckMs };
   switch (how.kind) {
     case 'steps': {

@@ -25,7 +25,7 @@ const change = (action: string, changes: string, inputs: JobKind['inputs'] = {})
   items: null,
 });
 
-export const jobKinds = {
+const jobKinds = {
   list_access_keys: {
     ...change('list_access_keys', ''),
     changes: null,

@@ -37,7 +37,11 @@ export class LinkRelay {
   constructor(planeUrl: string, onFault: (fault: RelayFault) => void) {
     this.#planeUrl = planeUrl;
     this.#onFault = onFault;
-    this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, handleProtocols: () => subprotocol });
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      handleProtocols: () => subprotocol,
+    });
     this.#server = createServer();
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }

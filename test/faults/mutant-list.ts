@@ -4,7 +4,7 @@ import type { FaultGroup } from './faults.ts';
 import type { JobKindName } from './jobs.ts';
 import type { Mutation } from './mutation.ts';
 
-export type Hunt =
+type Hunt =
   /** Every step of the series, one after the other. */
   | { readonly kind: 'steps'; readonly series: readonly Series[] }
   /** Runs with faults drawn at random. */
@@ -64,7 +64,11 @@ const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'an acknowledgement under another chain head deletes nothing',
-    mutation: edit('protocol/agent-job.ts', "if (headAt(ack.sequence) !== ack.head) return { kind: 'head_mismatch' };", ''),
+    mutation: edit(
+      'protocol/agent-job.ts',
+      "if (headAt(ack.sequence) !== ack.head) return { kind: 'head_mismatch' };",
+      '',
+    ),
     hunt: random(['links'], 'forged ack'),
   },
   {
@@ -79,7 +83,11 @@ const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'a change whose intent is found is read back, not sent again',
-    mutation: edit('agent/job/pipeline.ts', 'if (pending.progress?.intent) {', 'if (pending.row < 0 && pending.progress?.intent) {'),
+    mutation: edit(
+      'agent/job/pipeline.ts',
+      'if (pending.progress?.intent) {',
+      'if (pending.row < 0 && pending.progress?.intent) {',
+    ),
     hunt: steps('agent', 'answer', 'before', 'create_access_key'),
   },
   {
@@ -94,12 +102,20 @@ const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'a change whose outcome is unknown is not reported failed',
-    mutation: edit('agent/job/call.ts', 'if (failure?.outcomeUnknown === true) return readBack(call, record, ports);', ''),
+    mutation: edit(
+      'agent/job/call.ts',
+      'if (failure?.outcomeUnknown === true) return readBack(call, record, ports);',
+      '',
+    ),
     hunt: random(['links'], 'aws request'),
   },
   {
     name: 'the sequence goes on after a restart where it was',
-    mutation: edit('agent/job/job-record.ts', 'let { head, produced: sequence } = this.state;', 'let { head, acked: sequence } = this.state;'),
+    mutation: edit(
+      'agent/job/job-record.ts',
+      'let { head, produced: sequence } = this.state;',
+      'let { head, acked: sequence } = this.state;',
+    ),
     hunt: random(['crashes'], 'agent at random'),
   },
   {
@@ -142,7 +158,11 @@ const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'a cancel that comes before its token leaves a tombstone',
-    mutation: edit('agent/job/jobs.ts', 'else if (known === undefined) {', 'else if (known === undefined && this.#open.size < 0) {'),
+    mutation: edit(
+      'agent/job/jobs.ts',
+      'else if (known === undefined) {',
+      'else if (known === undefined && this.#open.size < 0) {',
+    ),
     hunt: random(['links'], 'late token'),
   },
   {
@@ -222,7 +242,11 @@ const planeMutants: readonly Mutant[] = [
   },
   {
     name: 'one Idempotency-Key makes one job',
-    mutation: edit('control-plane/job-intake.ts', 'if (key !== null) {\n    await tx', 'if (key === null) {\n    await tx'),
+    mutation: edit(
+      'control-plane/job-intake.ts',
+      'if (key !== null) {\n    await tx',
+      'if (key === null) {\n    await tx',
+    ),
     hunt: steps('plane', 'commit', 'after', 'create_access_key'),
   },
 ];

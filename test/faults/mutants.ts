@@ -8,6 +8,10 @@ import { hunt } from './hunt.ts';
 import { mutants } from './mutant-list.ts';
 import { forget, warmUp } from './run-world.ts';
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+// Every program that runs has one listener.
+process.setMaxListeners(0);
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
@@ -31,7 +35,9 @@ async function work(): Promise<void> {
     const { violation, runs, seconds } = await hunt(hunted, { ...where, mostRuns: values.control ? 1 : 4 });
     if (violation !== null) caught += 1;
     const how = violation === null ? 'nothing found' : `${violation.rule}: ${violation.detail.slice(0, 100)}`;
-    console.log(`${violation === null ? 'not caught' : 'caught'} in ${runs} runs, ${seconds} s: ${mutant.name} (${how})`);
+    console.log(
+      `${violation === null ? 'not caught' : 'caught'} in ${runs} runs, ${seconds} s: ${mutant.name} (${how})`,
+    );
   }
 }
 

@@ -39,7 +39,10 @@ export class RunningProgram {
     this.crash = crash;
     const log = openSync(logFile, 'a', 0o600);
     const preloads = [...(crash === null ? [] : ['crash']), ...(mutation === null ? [] : ['mutate'])];
-    const imports = preloads.flatMap((file) => ['--import', pathToFileURL(fileURLToPath(new URL(`preload/${file}.ts`, import.meta.url))).href]);
+    const imports = preloads.flatMap((file) => [
+      '--import',
+      pathToFileURL(fileURLToPath(new URL(`preload/${file}.ts`, import.meta.url))).href,
+    ]);
     // As bin/iam-agent.mjs starts it: nothing that the agent reads can become code.
     const flags = name === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
     this.#child = spawn(process.execPath, [...flags, ...imports, fileURLToPath(new URL(mains[name], root)), ...args], {
@@ -51,7 +54,11 @@ export class RunningProgram {
       },
     });
     closeSync(log);
-    this.exited = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }) as Ended);
+    // However this process ends, nothing that it started lives on.
+    const end = (): void => void this.#child.kill('SIGKILL');
+    process.once('exit', end);
+    this.#child.once('exit', () => process.off('exit', end));
+    this.exited = once(this.#child, 'exit').then(([code, signal]): Ended => ({ code, signal }));
   }
 
   get alive(): boolean {

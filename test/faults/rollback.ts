@@ -21,10 +21,16 @@ export async function rollback(options: {
   readonly stuckMs?: number;
 }): Promise<Findings> {
   const { counts, ...rest } = options;
-  const world = await World.make({ ...rest, onCrash: (point) => counts.crash(point), onLinkFault: (kind) => counts.link(kind) });
+  const world = await World.make({
+    ...rest,
+    onCrash: (point) => counts.crash(point),
+    onLinkFault: (kind) => counts.link(kind),
+  });
   try {
     world.start('agent');
-    const jobs = await Promise.all(kinds.map((kind) => world.ask({ kind, name: `back-${kind.replaceAll('_', '-')}`, rows: rowsOfJob })));
+    const jobs = await Promise.all(
+      kinds.map((kind) => world.ask({ kind, name: `back-${kind.replaceAll('_', '-')}`, rows: rowsOfJob })),
+    );
     await stored(world, (sequence) => sequence > 20);
     await world.kill('agent', 'before a copy of its disk');
     const copy = join(world.folder, 'copy');

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCampaign } from './campaign.ts';
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+// Every program that runs has one listener.
+process.setMaxListeners(0);
+
 const { values } = parseArgs({
   options: {
     crashes: { type: 'string', default: '1000' },
@@ -33,5 +37,6 @@ const { counts, found } = await runCampaign({
   say,
 });
 say(counts.text());
-for (const { folder: kept, seed: own, violations } of found) say(`${violations.length} violations: ${kept} (seed ${own})`);
+for (const { folder: kept, seed: own, violations } of found)
+  say(`${violations.length} violations: ${kept} (seed ${own})`);
 process.exitCode = found.length > 0 ? 1 : 0;

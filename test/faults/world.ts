@@ -1,30 +1,20 @@
 // One control plane, one agent and one AWS account, real processes on real sockets and files, with every fault that can be put between them. What
 // an operator asks of it goes through the REST API and is repeated until it is answered, as a client with an Idempotency-Key does.
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FaultProxy } from '../support/fault-proxy.ts';
-import { Host } from '../support/programs.ts';
+import type { FaultProxy } from '../support/fault-proxy.ts';
+import type { Host } from '../support/programs.ts';
 import { check } from './checker/check.ts';
 import type { AskedJob, Findings, Violation } from './checker/evidence.ts';
 import { readJobs, readParties } from './checker/read-store.ts';
-import { Endpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { askFor, type JobPlan } from './jobs.ts';
-import { LinkRelay } from './link-relay.ts';
-import type { Mutation } from './mutation.ts';
+import type { LinkRelay } from './link-relay.ts';
 import { type CrashPoint, type Ended, type ProgramName, RunningProgram } from './programs.ts';
-import { Random } from './random.ts';
-
-export interface WorldOptions {
-  readonly folder: string;
-  readonly seed: string;
-  readonly mutation?: Mutation | null;
-  /** Without any movement for so long, and for some starts of a program besides, jobs count as stuck; milliseconds. */
-  readonly stuckMs?: number;
-  readonly onCrash: (point: string) => void;
-  readonly onLinkFault: (kind: string) => void;
-}
+import type { Random } from './random.ts';
+import { agentName, makeParts, mutationOf, type Parts, planeArgs, type WorldOptions } from './world-parts.ts';
 
 export interface JobState {
   readonly job: string;
@@ -32,9 +22,7 @@ export interface JobState {
   readonly last_sequence: number;
 }
 
-const agentName = 'host-1';
 const openStatuses: ReadonlySet<string> = new Set(['queued', 'sent', 'running']);
-const heartbeatMs = 700;
 const stuckMs = 20_000;
 /** Starts that a world may need before anything moves; on a busy host a start takes seconds. */
 const startsBeforeStuck = 8;
@@ -228,7 +216,10 @@ export class World {
     // What stood still says least, so it comes last.
     const violations = [...findings.violations, ...this.faults];
     if (violations.length > 0)
-      await writeFile(join(this.folder, 'evidence.json'), JSON.stringify({ parties, asked: this.#asked, stored }, null, 1));
+      await writeFile(
+        join(this.folder, 'evidence.json'),
+        JSON.stringify({ parties, asked: this.#asked, stored }, null, 1),
+      );
     return { ...findings, violations };
   }
 
@@ -264,81 +255,5 @@ export class World {
     }
     const detail = `${name} ended with ${code ?? signal}`;
     this.faults.push({ rule: 'program ended by itself', job: null, row: null, detail });
-  }
-}
-
-/** Both programs load protocol/. */
-function mutationOf({ mutation = null }: WorldOptions, name: ProgramName): Mutation | null {
-  const folders = [name === 'agent' ? 'agent/' : 'control-plane/', 'protocol/'];
-  return mutation?.some(({ file }) => folders.some((folder) => file.startsWith(folder))) === true ? mutation : null;
-}
-
-function planeArgs(folder: string, port: number): string[] {
-  const listen = `127.0.0.1:${port}`;
-  return ['serve', '--data-dir', folder, '--listen', listen, '--heartbeat-ms', String(heartbeatMs)];
-}
-
-interface Parts {
-  readonly random: Random;
-  readonly endpoint: Endpoint;
-  readonly relay: LinkRelay;
-  readonly planeLink: FaultProxy;
-  readonly awsLink: FaultProxy;
-  readonly host: Host;
-  readonly planePort: number;
-  readonly fingerprint: string;
-  /** How long one start of the agent took. */
-  readonly startMs: number;
-  readonly plane: RunningProgram;
-}
-
-async function makeParts(options: WorldOptions): Promise<Parts> {
-  const { folder, seed, onLinkFault } = options;
-  await mkdir(folder, { recursive: true });
-  const random = new Random(seed);
-  const endpoint = await new Endpoint({
-    random: new Random(`${seed} aws`),
-    logFile: join(folder, 'effects.jsonl'),
-    onFault: (fault) => onLinkFault(`aws ${fault}`),
-  }).start();
-  const dataDir = join(folder, 'plane');
-  const plane = new RunningProgram('plane', {
-    args: planeArgs(dataDir, 0),
-    logFile: join(folder, 'plane.log'),
-    crash: null,
-    mutation: mutationOf(options, 'plane'),
-  });
-  const planeUrl = await listening(dataDir);
-  const relay = await new LinkRelay(planeUrl, (fault) => onLinkFault(`frame ${fault}`)).start();
-  const planeLink = await FaultProxy.start({ target: relay.url, framing: 'websocket' });
-  const awsLink = await FaultProxy.start({ target: endpoint.url, framing: 'http' });
-  const hostFolder = join(folder, 'host');
-  const settings = { endpoint: awsLink.url, reconnectSeconds: 1 };
-  const host = await Host.make(hostFolder, planeUrl, settings);
-  const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const body = JSON.stringify({ name: agentName });
-  const invited = await fetch(`${planeUrl}/api/v1/agents`, { method: 'POST', headers, body });
-  const invitation = (await invited.json()) as { code: string; fingerprint: string };
-  const startedMs = Date.now();
-  const paired = await host.pair(invitation);
-  const startMs = Date.now() - startedMs;
-  if (paired.status !== 0) throw new Error(`pairing failed: ${paired.stderr}`);
-  // The same host, with the faults in front of its control plane.
-  await Host.make(hostFolder, planeLink.url, settings);
-  const { fingerprint } = invitation;
-  const planePort = Number(new URL(planeUrl).port);
-  return { random, endpoint, relay, planeLink, awsLink, host, planePort, fingerprint, startMs, plane };
-}
-
-async function listening(dataDir: string): Promise<string> {
-  for (let left = 400; ; left -= 1) {
-    try {
-      const url = readFileSync(join(dataDir, 'endpoint'), 'utf8').trim();
-      if ((await fetch(`${url}/healthz`)).status < 500) return url;
-    } catch (error) {
-      if (left === 0) throw error;
-    }
-    await sleep(50);
   }
 }

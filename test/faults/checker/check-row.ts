@@ -27,7 +27,8 @@ interface RowContext {
 }
 
 export function checkRow(asked: AskedJob, index: number, seen: RowSeen, context: RowContext): void {
-  const row: Report = (rule, _row, detail) => context.report(rule, index, `${asked.action} ${asked.rows[index]?.marker}: ${detail}`);
+  const row: Report = (rule, _row, detail) =>
+    context.report(rule, index, `${asked.action} ${asked.rows[index]?.marker}: ${detail}`);
   checkNumbers(seen, row);
   if (asked.changes === null) checkRead(asked, index, seen, row);
   else checkChange(asked, index, seen, { effects: context.effects, report: row });
@@ -50,7 +51,9 @@ function checkRead(asked: AskedJob, index: number, { envelopes, end }: RowSeen, 
   const { itemName } = asked;
   const wanted = asked.rows[index]?.items ?? [];
   if (itemName === null) return;
-  const found = envelopes.flatMap(({ envelope }) => (envelope?.has_error === false ? [String(envelope[itemName])] : []));
+  const found = envelopes.flatMap(({ envelope }) =>
+    envelope?.has_error === false ? [String(envelope[itemName])] : [],
+  );
   const expected = end?.outcome === 'succeeded' ? wanted : wanted.slice(0, found.length);
   if (found.join(' ') !== expected.join(' '))
     report('content', null, `found ${found.join(' ') || 'nothing'}; AWS holds ${expected.join(' ') || 'nothing'}`);
@@ -59,7 +62,8 @@ function checkRead(asked: AskedJob, index: number, { envelopes, end }: RowSeen, 
 function checkChange(asked: AskedJob, index: number, seen: RowSeen, { effects, report }: RowContext): void {
   const outcome = seen.end?.outcome ?? 'no row_end';
   const foreign = effects.filter(({ operation }) => operation !== asked.changes);
-  if (foreign.length > 0) report('effect of another operation', null, foreign.map(({ operation }) => operation).join(' '));
+  if (foreign.length > 0)
+    report('effect of another operation', null, foreign.map(({ operation }) => operation).join(' '));
   const numbers = effects.map(({ n }) => n).join(' ');
   if (effects.length > 1) report('done twice', null, `effects ${numbers}; the row ended ${outcome}`);
   if (outcome === 'succeeded' && effects.length === 0) report('succeeded without an effect', null, 'AWS did nothing');

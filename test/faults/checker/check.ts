@@ -52,17 +52,20 @@ function checkJob(asked: AskedJob, held: StoredJob, { parties, byMarker, outcome
     counts[end.outcome] = (counts[end.outcome] ?? 0) + 1;
     outcomes[end.outcome] = (outcomes[end.outcome] ?? 0) + 1;
   }
-  const accepted = held.statement === null ? wasAccepted(held, report) : checkLastWord(held, { parties, head, counts, report });
+  const accepted =
+    held.statement === null ? wasAccepted(held, report) : checkLastWord(held, { parties, head, counts, report });
   for (const [index, row] of asked.rows.entries()) {
     const seen = rows[index] ?? { envelopes: [], end: null };
-    if (accepted && seen.end === null) report('row without an end', index, `${seen.envelopes.length} envelopes, no row_end`);
+    if (accepted && seen.end === null)
+      report('row without an end', index, `${seen.envelopes.length} envelopes, no row_end`);
     checkRow(asked, index, seen, { effects: byMarker.get(row.marker) ?? [], report });
   }
 }
 
 /** A job without the agent's last word ended before it was signed, so it has no entries; a quarantined one has what it had. False: its rows need no end. */
 function wasAccepted({ status, entries }: StoredJob, report: Report): boolean {
-  if (status !== 'quarantined' && entries.length > 0) report('no last word', null, `${entries.length} entries, no statement`);
+  if (status !== 'quarantined' && entries.length > 0)
+    report('no last word', null, `${entries.length} entries, no statement`);
   return false;
 }
 
@@ -76,7 +79,8 @@ function checkChain({ wireId, entries, lastSequence, head: stored }: StoredJob, 
     }
     head = sha256(`${head}\n${line}`);
   }
-  if (entries.length !== lastSequence) report('sequence', null, `${entries.length} entries, last_sequence ${lastSequence}`);
+  if (entries.length !== lastSequence)
+    report('sequence', null, `${entries.length} entries, last_sequence ${lastSequence}`);
   if (head !== stored) report('chain', null, `the entries come to ${head}, the store says ${stored}`);
   return head;
 }
@@ -87,7 +91,8 @@ function readRows(asked: AskedJob, { entries }: StoredJob, report: Report): RowS
     const entry = JSON.parse(line) as Entry;
     const seen = rows[entry.row];
     if (seen === undefined) report('row that was not asked', entry.row, line);
-    else if (seen.end !== null) report(entry.row_end ? 'second row_end' : 'entry after row_end', entry.row, `at ${sequence}`);
+    else if (seen.end !== null)
+      report(entry.row_end ? 'second row_end' : 'entry after row_end', entry.row, `at ${sequence}`);
     else if (entry.row_end !== undefined) seen.end = entry.row_end;
     else seen.envelopes.push(entry);
   }

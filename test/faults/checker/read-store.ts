@@ -47,8 +47,11 @@ async function readEntries(api: Api, id: string): Promise<StoredEntry[]> {
 }
 
 function readRecord(dataDir: string, id: string): JobRecord {
-  const found = query(dataDir, 'SELECT wire_id, token_digest, head, stored, statement FROM jobs WHERE id = ?', id);
-  return found as unknown as JobRecord;
+  return query(
+    dataDir,
+    'SELECT wire_id, token_digest, head, stored, statement FROM jobs WHERE id = ?',
+    id,
+  ) as JobRecord;
 }
 
 export function readParties(dataDir: string, agent: string, fingerprint: string): Parties {

@@ -28,7 +28,11 @@ function pass<T>(step: () => T): T {
 }
 
 /** Puts `around` in the place of a method of a prototype. */
-function wrap(prototype: object, name: string, around: (self: unknown, call: () => unknown, first: unknown) => unknown): void {
+function wrap(
+  prototype: object,
+  name: string,
+  around: (self: unknown, call: () => unknown, first: unknown) => unknown,
+): void {
   const target = prototype as Record<string, (...values: unknown[]) => unknown>;
   const original = target[name];
   if (original === undefined) throw new Error(`there is no method ${name}`);
