@@ -10,6 +10,7 @@ export class Counts {
   rows = 0;
   entries = 0;
   effects = 0;
+  cut = 0;
   violations = 0;
 
   crash(point: string): void {
@@ -20,12 +21,13 @@ export class Counts {
     add(this.links, kind, count);
   }
 
-  run({ jobs, rows, entries, effects, outcomes, violations }: Findings): void {
+  run({ jobs, rows, entries, effects, cut, outcomes, violations }: Findings): void {
     this.runs += 1;
     this.jobs += jobs;
     this.rows += rows;
     this.entries += entries;
     this.effects += effects;
+    this.cut += cut;
     this.violations += violations.length;
     for (const [outcome, count] of Object.entries(outcomes)) add(this.outcomes, outcome, count);
   }
@@ -39,9 +41,9 @@ export class Counts {
   }
 
   text(): string {
-    const { runs, jobs, rows, entries, effects, violations, crashTotal, linkTotal } = this;
+    const { runs, jobs, rows, entries, effects, cut, violations, crashTotal, linkTotal } = this;
     return [
-      `runs ${runs}, jobs ${jobs}, rows ${rows}, entries ${entries}, effects ${effects}`,
+      `runs ${runs}, jobs ${jobs}, rows ${rows}, entries ${entries}, effects ${effects} (the answers of ${cut} were cut)`,
       `crashes ${crashTotal}`,
       ...table(this.crashes),
       `link faults ${linkTotal}`,

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Effect } from './checker/evidence.ts';
+import { type LogLine, readEffects } from './checker/read-log.ts';
 import { Account, errorXml, resultXml } from './endpoint-state.ts';
 import type { Random } from './random.ts';
 
@@ -38,7 +39,6 @@ export interface EndpointOptions {
 }
 
 export class Endpoint {
-  readonly effects: Effect[] = [];
   /** Requests that came. */
   requests = 0;
   /** Called when the next request came, and when the next change was carried out and not answered; once each. */
@@ -49,6 +49,7 @@ export class Endpoint {
   #faults: { fault: RequestFault; changes: boolean }[] = [];
   readonly #late = new Set<Promise<void>>();
   readonly #account = new Account();
+  #effects = 0;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -69,6 +70,11 @@ export class Endpoint {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What the log says. */
+  get effects(): readonly Effect[] {
+    return readEffects(this.#options.logFile);
   }
 
   /** Befalls the next request, or the next that changes something. */
@@ -124,7 +130,7 @@ export class Endpoint {
       await sleep(lateMs);
     }
     await sleep(random.between(0, 6));
-    const answer = this.#carryOut(operation, params);
+    const answer = this.#carryOut(operation, params, response);
     if (isChange) call(this.onNextEffect, () => (this.onNextEffect = null));
     await sleep(random.between(0, 6));
     if (fault === 'silence') await sleep(silenceMs);
@@ -135,18 +141,27 @@ export class Endpoint {
     send(response, answer.status, answer.body);
   }
 
-  #carryOut(operation: string, params: URLSearchParams): { status: number; body: string } {
+  #carryOut(operation: string, params: URLSearchParams, response: ServerResponse): { status: number; body: string } {
     const change = this.#account.change(operation, params);
     const outcome = change ?? this.#account.read(operation, params);
     if (outcome.kind === 'refused') return { status: outcome.status, body: errorXml(outcome.code, outcome.message) };
-    if (change !== null) this.#log(operation, params.get('UserName') ?? '', outcome.made);
+    if (change !== null) this.#carriedOut(operation, params.get('UserName') ?? '', { made: outcome.made, response });
     return { status: 200, body: resultXml(operation, outcome.result) };
   }
 
-  #log(operation: string, marker: string, made: string | null): void {
-    const effect: Effect = { n: this.effects.length + 1, at: new Date().toISOString(), operation, marker, made };
-    this.effects.push(effect);
-    appendFileSync(this.#options.logFile, `${JSON.stringify(effect)}\n`);
+  #carriedOut(
+    operation: string,
+    marker: string,
+    { made, response }: { made: string | null; response: ServerResponse },
+  ): void {
+    this.#effects += 1;
+    const n = this.#effects;
+    this.#log({ kind: 'effect', n, at: new Date().toISOString(), operation, marker, made });
+    response.once('close', () => this.#log({ kind: 'answer', n, whole: response.writableFinished }));
+  }
+
+  #log(line: LogLine): void {
+    appendFileSync(this.#options.logFile, `${JSON.stringify(line)}\n`);
   }
 
   #faultFor(isChange: boolean): RequestFault | null {

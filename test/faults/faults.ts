@@ -70,6 +70,7 @@ function killThenCancel(world: World, random: Random): Promise<void> {
 const crashes: readonly Omit<FaultRow, 'group'>[] = [
   { name: 'agent at random', weight: 5, inject: (world, random) => killAtRandom(world, 'agent', random) },
   { name: 'control plane at random', weight: 3, inject: (world, random) => killAtRandom(world, 'plane', random) },
+  { name: 'stop', weight: 1, inject: stopAgent },
   { name: 'both', weight: 1, inject: killBoth },
   { name: 'agent, request at AWS', weight: 2, inject: (world, random) => killAtAws(world, 'onNextRequest', random) },
   { name: 'agent, effect at AWS, then cancelled', weight: 1, inject: killThenCancel },
@@ -147,6 +148,21 @@ async function lateToken(world: World): Promise<void> {
   world.relay.disarm();
 }
 
+/** Changes have a connection of their own each, so this meets one soon. */
+async function resetAtConnect(world: World, random: Random): Promise<void> {
+  let left = random.between(1, 3);
+  world.awsLink.plan((): Plan => {
+    left -= 1;
+    return left >= 0 ? { connect: 'reset' } : {};
+  });
+}
+
+/** No crash, but the other way for a process to end with work under way. */
+async function stopAgent(world: World, random: Random): Promise<void> {
+  await world.end('agent', 'SIGTERM');
+  start(world, 'agent', random);
+}
+
 async function relayFault(world: World, fault: (typeof relayFaults)[number], random: Random): Promise<void> {
   world.relay.arm(fault);
   await sleepMs(random.between(200, 600));
@@ -185,6 +201,7 @@ const links: readonly Omit<FaultRow, 'group'>[] = [
     weight: 5,
     inject: async (world, random) => world.endpoint.arm(random.pick(requestFaults), random.chance(0.7)),
   },
+  { name: 'aws connect', weight: 1, inject: resetAtConnect },
   { name: 'late token', weight: 1, inject: lateToken },
   { name: 'replayed token', weight: 1, inject: (world, random) => relayFault(world, 'replayed_token', random) },
   { name: 'forged ack', weight: 1, inject: (world, random) => relayFault(world, 'forged_ack', random) },

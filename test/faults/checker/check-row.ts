@@ -67,6 +67,8 @@ function checkChange(asked: AskedJob, index: number, seen: RowSeen, { effects, r
   const numbers = effects.map(({ n }) => n).join(' ');
   if (effects.length > 1) report('done twice', null, `effects ${numbers}; the row ended ${outcome}`);
   if (outcome === 'succeeded' && effects.length === 0) report('succeeded without an effect', null, 'AWS did nothing');
+  if (outcome === 'succeeded' && effects.some(({ answered }) => !answered))
+    report('success that AWS did not tell', null, 'its answer was cut');
   const mayHave = outcome === 'succeeded' || outcome === 'unknown' || outcome === 'no row_end';
   if (!mayHave && effects.length > 0) report('effect not told', null, `effects ${numbers}; the row ended ${outcome}`);
   if (outcome === 'succeeded') checkMade(seen, effects, report);

@@ -140,6 +140,11 @@ const wrong: readonly (readonly [what: string, rule: string, change: (made: Samp
     (made) => made.effects.push({ ...made.effects[0]!, n: 3, marker: 'c' }),
   ],
   [
+    'a success whose answer was cut',
+    'success that AWS did not tell',
+    (made) => (made.effects[0] = { ...made.effects[0]!, answered: false }),
+  ],
+  [
     'a change that nobody asked for',
     'effect without a row',
     (made) => made.effects.push({ ...made.effects[0]!, n: 3, marker: 'z' }),
@@ -172,7 +177,7 @@ describe('the checker of the fault suite', () => {
     const { violations, ...counts } = check(evidenceOf(sample()));
     expect(violations).to.deep.equal([]);
     const outcomes = { succeeded: 2, unknown: 1, failed: 1 };
-    expect(counts).to.deep.equal({ jobs: 2, rows: 4, entries: 9, effects: 2, outcomes });
+    expect(counts).to.deep.equal({ jobs: 2, rows: 4, entries: 9, effects: 2, cut: 1, outcomes });
   });
 
   it('takes a tombstone, and a job that was never signed', () => {

@@ -26,6 +26,7 @@ export function check({ parties, asked, effects, stored }: Evidence): Findings {
     rows: asked.reduce((sum, { rows }) => sum + rows.length, 0),
     entries: stored.reduce((sum, { entries }) => sum + entries.length, 0),
     effects: effects.length,
+    cut: effects.filter(({ answered }) => !answered).length,
     outcomes,
     violations,
   };

@@ -31,6 +31,8 @@ export interface Effect {
   readonly marker: string;
   /** What was made, for example the new key's id. */
   readonly made: string | null;
+  /** Whether AWS wrote its whole answer; false when the connection ended before, or AWS never answered. */
+  readonly answered: boolean;
 }
 
 export interface StoredEntry {
@@ -79,6 +81,8 @@ export interface Findings {
   readonly rows: number;
   readonly entries: number;
   readonly effects: number;
+  /** Of them, those whose answer was cut. */
+  readonly cut: number;
   /** Rows by outcome. */
   readonly outcomes: Readonly<Record<string, number>>;
   readonly violations: readonly Violation[];

@@ -40,7 +40,7 @@ export function sample(): Sample {
     },
   ];
   const made = (n: number, marker: string, id: string): Effect => {
-    return { n, at: '2026-01-01T00:00:00Z', operation: 'CreateAccessKey', marker, made: id };
+    return { n, at: '2026-01-01T00:00:00Z', operation: 'CreateAccessKey', marker, made: id, answered: n === 1 };
   };
   const effects = [made(1, 'a', 'AKIA1'), made(2, 'b', 'AKIA2')];
   const parts = { parties, key: privateKey };
