@@ -14,15 +14,7 @@ import { askFor, type JobPlan } from './jobs.ts';
 import type { LinkRelay } from './link-relay.ts';
 import { type CrashPoint, type Ended, type ProgramName, RunningProgram } from './programs.ts';
 import type { Random } from './random.ts';
-import {
-  agentName,
-  effectsFile,
-  makeParts,
-  mutationOf,
-  type Parts,
-  planeArgs,
-  type WorldOptions,
-} from './world-parts.ts';
+import { agentName, makeParts, mutationOf, type Parts, planeArgs, type WorldOptions } from './world-parts.ts';
 
 export interface JobState {
   readonly job: string;
