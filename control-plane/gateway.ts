@@ -13,7 +13,7 @@ import { AgentSession } from './agent-session.ts';
 import type { CloseReason } from './close-codes.ts';
 import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
-import { admit, agentByKey, markConflict, publicKeyOf } from './store/agents.ts';
+import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/agents.ts';
 
 const socketPath = '/agent/v1/socket';
 
@@ -127,6 +127,14 @@ export class Gateway {
     if (fresh === null || fresh.revoked_at !== null)
       return this.#refused(
         refuse('agent_revoked', 'an operator revoked this agent; pair it again to use it'),
+        agent.id,
+      );
+    if (await holdBack(store.db, session))
+      return this.#refused(
+        refuse(
+          'session_counter_reused',
+          'two copies of this identity have dialled, or one that went back in time; no session is taken until an operator has looked and cleared it',
+        ),
         agent.id,
       );
     if (!(await markConflict(store.db, session)))

@@ -63,8 +63,8 @@ export interface PresentedSession {
 }
 
 /**
- * Takes a session if, in this one statement, its counter is larger than the stored one, its key is the agent's, the agent is not revoked, and the
- * token is none that was shown before a conflict was cleared. The condition on the counter is `admitSession` of the protocol, said to the database.
+ * Takes a session if, in this one statement, its counter is larger than the stored one, its key is the agent's, the agent is not revoked, no conflict
+ * waits for an operator, and the token is none that was shown before a conflict was cleared. The condition on the counter is `admitSession` of the protocol, said to the database.
  */
 export async function admit(db: Queries, session: PresentedSession): Promise<boolean> {
   const admitted = await db
@@ -80,9 +80,30 @@ export async function admit(db: Queries, session: PresentedSession): Promise<boo
     .where('session_counter', '<', session.counter)
     .where((where) => where.or([where('fence_counter', '<', session.counter), where('fence_iat', '<', session.iat)]))
     .where('revoked_at', 'is', null)
+    .where('conflict_counter', 'is', null)
     .returning('id')
     .executeTakeFirst();
   return admitted !== undefined;
+}
+
+/**
+ * A larger counter while a conflict waits for an operator, and whether it was one. It is no session: a welcome would let a copy run the jobs that it holds,
+ * which the other copy may be running. It is remembered, so that the token stays dead when the conflict is cleared.
+ */
+export async function holdBack(db: Queries, { agent, keyId, counter, iat }: PresentedSession): Promise<boolean> {
+  const held = await db
+    .updateTable('agents')
+    .set((set) => ({
+      session_iat: ifNewer(set, iat, iat),
+      fence_counter: set.case().when('fence_counter', '<', counter).then(counter).else(set.ref('fence_counter')).end(),
+    }))
+    .where('id', '=', agent)
+    .where('key_id', '=', keyId)
+    .where('session_counter', '<', counter)
+    .where('conflict_counter', 'is not', null)
+    .returning('id')
+    .executeTakeFirst();
+  return held !== undefined;
 }
 
 /**

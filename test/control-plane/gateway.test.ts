@@ -132,17 +132,16 @@ describe('control plane: gateway', () => {
     peer.credit(1, 1);
     await peer.settled();
     expect(peer.has('job')).to.equal(false);
-    // A larger counter is a session, but nothing is dispatched to it either.
-    const larger = await fixture.dial(identity, 6);
-    await larger.hello();
-    larger.credit(1, 1);
-    await larger.settled();
-    expect(larger.has('job')).to.equal(false);
+    // A larger counter is no session: a copy that only has to dial once more would be welcomed, and run the jobs that it holds.
+    expect(await refused(dialAfter(6, 3))).to.equal('409 session_counter_reused');
+    expect(await statusOf(fixture)).to.equal('conflict');
 
     const cleared = await fixture.json<{ status: string }>('POST', '/api/v1/agents/host-1/clear');
     expect(cleared.status).to.not.equal('conflict');
-    await larger.closed;
-    const again = await fixture.dial(identity, 7);
+    await peer.closed;
+    // What was refused meanwhile stays dead; a token issued later is taken.
+    expect(await refused(dialAfter(6, 3))).to.equal('409 session_counter_reused');
+    const again = await dialAfter(6, 4);
     await again.hello();
     again.credit(1, 1);
     expect((await again.job()).claims.aud).to.equal('host-1');

@@ -193,14 +193,15 @@ export class Site {
     );
   }
 
-  /** Effects of one row of a job, by the name that the job was asked under. */
-  effects(marker: string): readonly Effect[] {
-    return this.aws.effects.filter((effect) => effect.marker === marker);
+  /** What AWS carried out, by the name of the row that it was asked for. */
+  effects(): ReadonlyMap<string, readonly Effect[]> {
+    return Map.groupBy(this.aws.effects, ({ marker }) => marker);
   }
 
   /** Lays all jobs, or those named, against what AWS did and the control plane holds. */
   async judge(jobs?: readonly string[]): Promise<void> {
     await this.aws.settled();
+    const carriedOut = this.aws.effects;
     for (const post of this.posts) {
       const asked = this.#asked.filter(({ id, agent }) => agent === post.name && (jobs?.includes(id) ?? true));
       if (asked.length === 0) continue;
@@ -211,7 +212,7 @@ export class Site {
         asked.map(({ id }) => id),
       );
       const markers = new Set(asked.flatMap(({ rows }) => rows.map(({ marker }) => marker)));
-      const effects = this.aws.effects.filter(({ marker }) => markers.has(marker));
+      const effects = carriedOut.filter(({ marker }) => markers.has(marker));
       const parties = readParties(this.storeFolder, post.name, post.fingerprint);
       expect(check({ parties, asked, effects, stored }).violations).to.deep.equal([]);
     }
