@@ -50,6 +50,10 @@ const bufferHighBytes = 1024 * 1024;
 const bufferLowBytes = 256 * 1024;
 const bufferPollMs = 10;
 const progressEveryMs = 1_000;
+/** Bytes waiting in the socket above which nothing more is heard: the peer asks and does not listen. Far above what results may take. */
+const floodBytes = 8 * 1024 * 1024;
+/** While the process drains: a control plane that has not acknowledged anything for so long is not waited for. */
+const quietMs = 5_000;
 
 export class Agent {
   readonly #parts: AgentParts;
@@ -80,20 +84,50 @@ export class Agent {
     return this.#parts.fault.raised;
   }
 
-  /** Takes no new job, starts no row, lets calls under way end for at most `config.drainMs`. */
+  /**
+   * Takes no new job, starts no row, lets calls under way end, and then has what was made acknowledged if the link is up: all of it within
+   * `config.drainMs`. What is left stays in the journal.
+   */
   async drain(): Promise<void> {
     const { drain, abort, jobs, runs, clock, config, events } = this.#parts;
+    const startedMs = clock.monotonicMs();
     events('agent.draining', { jobs: jobs.open.length });
-    this.#session?.drain();
     drain.abort();
+    this.#session?.drain();
     const late = new AbortController();
     const deadline = clock.sleep(config.drainMs, late.signal).then(
       () => abort.abort(),
       () => undefined,
     );
     await Promise.race([Promise.all([jobs.idle(), runs.idle()]), deadline]);
+    await Promise.race([this.#deliver(), deadline]);
     late.abort();
     await deadline;
+    const left = jobs.open.filter(({ state }) => state.phase === 'accepted').length;
+    const bytes = jobs.spool.bytes;
+    events('agent.drained', {
+      jobs: left,
+      bytes,
+      inTime: !abort.signal.aborted,
+      durationMs: clock.monotonicMs() - startedMs,
+    });
+  }
+
+  /** Resolves when the control plane holds all that was made, or is not going to take it now. */
+  async #deliver(): Promise<void> {
+    const { clock, abort } = this.#parts;
+    const session = this.#session;
+    if (session === null) return;
+    while (!abort.signal.aborted && this.#session === session && session.owesResults) {
+      const heard = new AbortController();
+      const silence = clock.sleep(quietMs, heard.signal).then(
+        () => true,
+        () => false,
+      );
+      await Promise.race([session.acknowledged(), silence]);
+      heard.abort();
+      if (await silence) return;
+    }
   }
 
   async stop(): Promise<void> {
@@ -117,13 +151,16 @@ export class Agent {
       trust,
       events,
       out,
+      drain: this.#parts.drain.signal,
       introduction: sessionIntroduction(config.connections, { version, counter, hashing }),
       onWelcome: (welcome) => {
         control.heartbeat(welcome.heartbeat_ms);
         const skewMs = Date.parse(welcome.server_time) - clock.now();
         if (Math.abs(skewMs) > limits.clockSkewMs) events('link.clock_skew', { skewMs });
         events('link.welcomed', { session: counter, skewMs, jobs: welcome.jobs.length });
-        void repeat(clock, progressEveryMs, () => session.progress(), over.signal);
+        // What only informs is left out while the control plane reads slower than we send.
+        const progress = (): void => (socket.bufferedBytes < bufferHighBytes ? session.progress() : undefined);
+        void repeat(clock, progressEveryMs, progress, over.signal);
       },
       onReconnect: (withinMs) => control.reconnect(withinMs),
       onFault: fault.raise,
@@ -135,7 +172,9 @@ export class Agent {
       },
       message: async (text) => {
         try {
-          return (await session.message(text))?.code;
+          const code = (await session.message(text))?.code;
+          while (!over.signal.aborted && socket.bufferedBytes > floodBytes) await clock.sleep(bufferPollMs);
+          return code;
         } catch (error) {
           fault.raise(error);
           return 'internal';
@@ -145,6 +184,7 @@ export class Agent {
       end: () => {
         over.abort();
         if (this.#session === session) this.#session = null;
+        session.over();
       },
     };
   }

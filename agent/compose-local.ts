@@ -86,8 +86,8 @@ async function statusOf(
 ): Promise<Status> {
   const { config, version, clock, watch, journal, jobs, caller, agent, drain } = parts;
   const waits = caller.waits();
-  const spoolFull = journal.spoolBytes() >= config.spoolQuotaBytes;
-  const conditions = { draining: drain.aborted, spoolFull };
+  const { spool } = jobs;
+  const conditions = { draining: drain.aborted, spoolFull: spool.fullSinceMs !== null };
   const open = jobs.open.map((record) =>
     jobSeen(record, { ...conditions, welcomed: jobs.isRunning(record.id), calls: waits.get(record.id) }),
   );
@@ -113,7 +113,12 @@ async function statusOf(
       open: openRuns.map((run) => openRunSeen(live.get(run.id)?.stored ?? run, live.get(run.id) ?? null)),
       recent: ended.slice(0, recentRuns).map(runView),
     },
-    spool: { bytes: journal.spoolBytes(), quota_bytes: config.spoolQuotaBytes },
+    spool: {
+      bytes: spool.bytes,
+      quota_bytes: spool.quotaBytes,
+      kept_bytes: spool.keptBytes,
+      full_since: spool.fullSinceMs === null ? null : new Date(spool.fullSinceMs).toISOString(),
+    },
     journal: {
       open_jobs: open.length,
       entries_waiting: open.reduce((sum, job) => sum + job.entries_waiting, 0),

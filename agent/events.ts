@@ -50,6 +50,7 @@ export const events = {
   'agent.started': row('info', { version, node: version, agent: agentName, connections: count, jobs: count }),
   'agent.recovered': row('info', { jobs: count, rows: count, entries: count, commits: count, durationMs: quantity }),
   'agent.draining': row('info', { signal: oneOf('SIGTERM', 'SIGINT', 'reconnect'), callsUnderWay: count, jobs: count }),
+  'agent.drained': row('info', { jobs: count, bytes: count, inTime: flag, durationMs: quantity }),
   'agent.stopped': row('info', { exitCode: count, durationMs: quantity }),
   'agent.fault': row('error', { code, exitCode: count }),
   'config.warning': row('warn', {

@@ -79,6 +79,12 @@ export class AgentSession {
     if (!this.#welcomed) this.close({ kind: 'protocol_error', code: 'frame_unexpected' });
   }
 
+  /** A planned end: the agent is told within which time to come back. */
+  goAway(withinMs: number): void {
+    if (this.#welcomed) this.#context.link.send({ type: 'reconnect', within_ms: withinMs });
+    this.close({ kind: 'going_away' });
+  }
+
   close(reason: CloseReason): void {
     this.#queue.length = 0;
     this.#context.link.close(reason);

@@ -18,6 +18,9 @@ import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/
 const socketPath = '/agent/v1/socket';
 
 const helloTimeoutMs = 10_000;
+/** A planned restart spreads the agents' return: about so many dials a second. */
+const dialsPerSecond = 500;
+const longestReturnMs = 60_000;
 
 export class Gateway {
   readonly #deps: SessionDeps;
@@ -75,7 +78,8 @@ export class Gateway {
   /** Says goodbye to every agent and waits until their work in hand is done. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const session of this.#sessions.values()) session.close({ kind: 'going_away' });
+    const withinMs = Math.min(longestReturnMs, 1_000 + Math.ceil((this.#sessions.size * 1_000) / dialsPerSecond));
+    for (const session of this.#sessions.values()) session.goAway(withinMs);
     await Promise.all(this.#ending);
     this.#server.close();
   }

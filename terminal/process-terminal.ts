@@ -6,8 +6,13 @@ import type { StopReason, Terminal } from './terminal.ts';
 export function processTerminal(): Terminal {
   const stop = new AbortController();
   const stopFor = (reason: StopReason): void => stop.abort(reason);
-  // `once`: after the first signal the default action is back, so a second Ctrl-C ends a command that is slow to stop.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopFor('signal'));
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  // After the first signal the default action is back for both, so a second one of either kind ends a command that is slow to stop, at once.
+  const stopOnce = (): void => {
+    for (const signal of signals) process.off(signal, stopOnce);
+    stopFor('signal');
+  };
+  for (const signal of signals) process.on(signal, stopOnce);
   // `… | head` closes our output: stop quietly instead of dying with an unhandled EPIPE.
   process.stdout.on('error', () => stopFor('output_closed'));
   process.stderr.on('error', () => undefined);

@@ -54,12 +54,10 @@ async function serve(config: AgentConfig, log: Log, terminal: Terminal, version:
     notify.ready();
     void feedWatchdog(notify, over.signal);
     log('agent.started', { version, node: process.versions.node, connections: config.connections.length });
-    const fault = await signalOrFault(agent, terminal.signal);
+    const asked = await signalOrFault(agent, terminal.signal);
     notify.stopping();
-    if (fault === null) {
-      await agent.drain();
-      return 'ok';
-    }
+    const fault = asked ?? (await Promise.race([agent.drain().then(() => null), agent.fault]));
+    if (fault === null) return 'ok';
     log('agent.fault', { code: 'state_damaged' });
     return failure(
       'io',

@@ -41,14 +41,13 @@ function factsOf(status: Status, nowMs: number): readonly (readonly [string, str
     facts.push(['last error', `${reason} (${event}) ${ago(at, nowMs)}`]);
   }
   const skew = status.clock_skew_ms;
+  const full =
+    spool.full_since === null ? '' : `: full for ${duration(Math.max(0, nowMs - Date.parse(spool.full_since)))}`;
   if (skew !== null) facts.push(['clock', skewText(skew)]);
   facts.push(
     ['jobs', `${journal.open_jobs} open, ${journal.entries_waiting} results not acknowledged`],
     ['local runs', `${runs.open.length} under way`],
-    [
-      'spool',
-      `${mebibytes(spool.bytes)} of ${mebibytes(spool.quota_bytes)} MiB${spool.bytes >= spool.quota_bytes ? ': full' : ''}`,
-    ],
+    ['spool', `${mebibytes(spool.bytes)} of ${mebibytes(spool.quota_bytes)} MiB${full}`],
   );
   if (unverified.length > 0) facts.push(['TLS', `not verified for ${unverified.join(', ')}`]);
   return facts;

@@ -242,10 +242,12 @@ export const configSchema = mapping(
       .prefault({})
       .meta({ about: 'How long the host keeps what is done.' }),
     spool_quota_mib: whole('a whole number of MiB from 16 to 1048576', 16, 1_048_576).default(1_024).meta({
-      about: 'MiB of disk for results that the control plane has not acknowledged. Beyond it no row is started.',
+      about:
+        'MiB of disk for results. When those that are not acknowledged fill it, no row is started; delivered ones that are kept go first.',
     }),
     drain_seconds: whole('a whole number of seconds from 0 to 3600', 0, 3_600).default(30).meta({
-      about: 'Seconds for which calls under way may finish after SIGTERM. Keep it below TimeoutStopSec of the unit.',
+      about:
+        'Seconds within which calls under way may end and results be acknowledged after SIGTERM. Keep it below TimeoutStopSec of the unit.',
     }),
   },
   'control_plane, state_dir, connections and others',

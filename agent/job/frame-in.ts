@@ -13,6 +13,7 @@ import type { Jobs } from './jobs.ts';
 import type { JobRecord } from './job-record.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { Answers } from './answers.ts';
+import { Bell } from './bell.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import { Room } from './room.ts';
 import type { TrustStore } from './trust-store.ts';
@@ -32,6 +33,8 @@ export interface SessionPorts {
   readonly introduction: Omit<Extract<FrameToControlPlane, { type: 'hello' }>, 'jobs' | 'key_set_version'>;
   readonly onWelcome: (welcome: Extract<FrameToAgent, { type: 'welcome' }>) => void;
   readonly onReconnect: (withinMs: number) => void;
+  /** Aborted when the process stops: no job is taken, also not by a session that begins meanwhile. */
+  readonly drain: AbortSignal;
   /** The journal failed. */
   readonly onFault: (error: unknown) => void;
 }
@@ -47,6 +50,7 @@ export class Session {
   readonly #results = new Map<JobId, ResultsOut>();
   readonly #room: Room;
   readonly #answers: Answers;
+  readonly #acknowledged = new Bell();
   #welcomed = false;
   #badFrames = 0;
 
@@ -71,7 +75,24 @@ export class Session {
   /** No new job is asked for any more. */
   drain(): void {
     this.#room.close();
-    this.#ports.out.send({ type: 'draining' });
+    if (this.#welcomed) this.#ports.out.send({ type: 'draining' });
+  }
+
+  /** Something that is on disk here is not acknowledged yet; false before the welcome, when nothing can be sent. */
+  get owesResults(): boolean {
+    const owed = ({ state, statement }: JobRecord): boolean =>
+      state.phase !== 'closed' && (state.acked < state.produced || statement !== null);
+    return this.#welcomed && this.#ports.jobs.open.some(owed);
+  }
+
+  /** Resolves when something more was acknowledged, or the link is gone. */
+  acknowledged(): Promise<void> {
+    return this.#acknowledged.wait();
+  }
+
+  /** The link is gone. */
+  over(): void {
+    this.#acknowledged.ring();
   }
 
   /** Handles one message. A refusal closes the link. */
@@ -164,6 +185,7 @@ export class Session {
     });
     for (const { job, cancel } of frame.jobs) if (cancel) await this.#onCancel(job);
     this.#welcomed = true;
+    if (this.#ports.drain.aborted) this.drain();
     this.#ports.onWelcome(frame);
     this.#ports.jobs.start();
     for (const id of this.#results.keys()) this.#pump(id);
@@ -226,6 +248,7 @@ export class Session {
     if (problem === 'quarantined') this.#answers.give(frame.job, ['quarantined'], null);
     const results = this.#results.get(frame.job);
     results?.acknowledged(Math.min(frame.sequence, record.state.acked));
+    this.#acknowledged.ring();
     this.#pump(frame.job);
     return undefined;
   }
@@ -235,6 +258,7 @@ export class Session {
     if (record === undefined) return undefined;
     await this.#ports.jobs.closed(record, frame.head);
     if (record.state.phase === 'closed') this.#results.delete(record.id);
+    this.#acknowledged.ring();
     this.#room.tell();
     return undefined;
   }

@@ -97,7 +97,8 @@ export const statusSchema = z.object({
   connections: z.array(z.object({ label: z.string(), verify_ssl: z.boolean() })),
   jobs: z.array(jobSchema),
   runs: z.object({ open: z.array(openRunSchema), recent: z.array(runViewSchema) }),
-  spool: z.object({ bytes: count, quota_bytes: count }),
+  /** `kept_bytes`: of results that were delivered and stay readable on the host. */
+  spool: z.object({ bytes: count, quota_bytes: count, kept_bytes: count, full_since: time.nullable() }),
   journal: z.object({ open_jobs: count, entries_waiting: count }),
   calls: callsSchema,
   errors: z.array(errorSchema),

@@ -200,10 +200,11 @@ describe('control plane: gateway', () => {
     ).to.equal(409);
   });
 
-  it('says goodbye with 1001 when it stops', async () => {
+  it('says within which time to come back, and goodbye with 1001, when it stops', async () => {
     const peer = await fixture.dial(identity, 1);
     await peer.hello();
     await fixture.stop();
+    expect((await peer.next('reconnect')).frame.within_ms).to.be.within(1_000, 60_000);
     expect((await peer.closed).code).to.equal(1001);
     await fixture.open();
   });

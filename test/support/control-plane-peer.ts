@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { nodeHashing } from '../../agent/io/hashing-node.ts';
 import { decodeFrameToControlPlane, encodeFrame } from '../../protocol/codec.ts';
-import { chunkDigest } from '../../protocol/digest-chain.ts';
+import { chainAll, chainStart, chunkDigest } from '../../protocol/digest-chain.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
 import {
@@ -59,6 +59,8 @@ export class ControlPlanePeer {
   readonly agent: AgentId = agentIdSchema.parse('host-1');
   readonly frames: SeenFrame[] = [];
   links = 0;
+  /** The close codes of links that are over. */
+  readonly closes: number[] = [];
   /** What `welcome` says of jobs; changed by tests. */
   jobs: Extract<FrameToAgent, { type: 'welcome' }>['jobs'] = [];
   welcomes = true;
@@ -190,6 +192,24 @@ export class ControlPlanePeer {
     return found;
   }
 
+  /** Acknowledges every entry of the job that has come, and its last word if that has. */
+  acknowledge(job: JobId): void {
+    const lines = this.entries(job);
+    const head = chainAll(nodeHashing, chainStart(nodeHashing, job), lines);
+    this.send({ type: 'results.ack', job, sequence: lines.length, head });
+    if (this.seen('job.finished').some(({ frame }) => frame.job === job))
+      this.send({ type: 'job.finished.ack', job, head });
+  }
+
+  /** Stops and starts reading what the agent sends. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
   cut(): void {
     this.#socket?.terminate();
   }
@@ -229,6 +249,7 @@ export class ControlPlanePeer {
     const link = this.links;
     this.#socket = socket;
     socket.on('error', () => undefined);
+    socket.on('close', (code) => this.closes.push(code));
     socket.on('message', (data: Buffer) => {
       const decoded = decodeFrameToControlPlane(data.toString('utf8'));
       if (decoded.kind !== 'frame')

@@ -25,8 +25,9 @@ export async function pairedAgent(options: Omit<HostOptions, 'endpoint'> = {}): 
     peer,
     endpoint,
     stop: async () => {
-      await agent.kill('SIGTERM');
+      // The peer first: while it is there, its acknowledgements are waited for.
       await peer.stop();
+      await agent.kill('SIGTERM');
       await endpoint.stop();
       await folder[Symbol.asyncDispose]();
     },

@@ -35,6 +35,7 @@ export function playSession(keySet: KeySet, journal?: Journal) {
     time: new TrustedTime(systemClock(), 0),
     trust: new TrustStore({ agent: sessionAgent, controlPlane: keySet.iss, keySet }, fixture.journal),
     events: (name, fields) => void fixture.events.push([name, fields]),
+    drain: fixture.drain.signal,
     out: {
       open: true,
       send: (frame, body = []) => void (frames.push(frame), bodies.push(body)),

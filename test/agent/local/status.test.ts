@@ -27,7 +27,7 @@ const calm: Status = {
   connections: [{ label: 'prod', verify_ssl: true }],
   jobs: [],
   runs: { open: [], recent: [] },
-  spool: { bytes: 0, quota_bytes: 1024 * 1024 },
+  spool: { bytes: 0, quota_bytes: 1024 * 1024, kept_bytes: 0, full_since: null },
   journal: { open_jobs: 0, entries_waiting: 0 },
   calls: { buckets: [], queues: [] },
   errors: [],
@@ -113,7 +113,7 @@ spool          0.0 of 1.0 MiB
           ],
           recent: [],
         },
-        spool: { bytes: 2 * 1024 * 1024, quota_bytes: 1024 * 1024 },
+        spool: { bytes: 2 * 1024 * 1024, quota_bytes: 1024 * 1024, kept_bytes: 0, full_since: at },
         calls: {
           buckets: [
             { service: 'iam', connections: ['prod'], role_arn: null, calls_per_second: 4.25, throttles: 2, waiting: 7 },
@@ -138,7 +138,7 @@ spool          0.0 of 1.0 MiB
       'ECONNREFUSED (link.unreachable) 1 min 30 s ago',
       "3 min 0 s behind the control plane's",
       'not verified for lab',
-      '2.0 of 1.0 MiB: full',
+      '2.0 of 1.0 MiB: full for 1 min 30 s',
       'the rate limit',
       'being read back',
       '4.3',
