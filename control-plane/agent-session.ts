@@ -10,6 +10,7 @@ import { Dispatch } from './dispatch.ts';
 import { faultOf } from './events.ts';
 import { accepted, finished, progress, quarantined, rejected, rowsAgain } from './job-answers.ts';
 import { Link } from './link.ts';
+import { Pace } from './pace.ts';
 import { type ResultsFrame, storeResults } from './result-log.ts';
 import {
   type FrameOutcome,
@@ -39,6 +40,7 @@ export class AgentSession {
   readonly #dispatch: Dispatch;
   readonly #queue: Inbound[] = [];
   readonly #cancels: JobId[] = [];
+  readonly #pace = new Pace();
   readonly #openedAt: number;
   #working: Promise<void> | null = null;
   #welcomed = false;
@@ -127,6 +129,7 @@ export class AgentSession {
   async #handleNext(): Promise<FrameOutcome[]> {
     const [first] = this.#queue;
     if (first === undefined) return [];
+    if (first.frame.type === 'results') await this.#pace.turn();
     const results: ResultsFrame[] = [];
     for (let next = this.#queue[0]; next?.frame.type === 'results' && this.#welcomed; next = this.#queue[0]) {
       results.push({ frame: next.frame, lines: next.lines });

@@ -8,7 +8,7 @@ import type { Transaction } from './journal-transaction.ts';
  * Under load transactions begin this far apart, so that a sync is shared by all that comes meanwhile; a row waits for no more than that. A few
  * are free after a pause: a job of one row waits for nothing but its syncs.
  */
-const apartMs = 2;
+const apartMs = 4;
 const freeAtOnce = 4;
 
 interface Waiting {

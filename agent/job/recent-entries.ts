@@ -7,8 +7,8 @@ import type { StoredEntry } from './journal.ts';
 
 /** As many as may be sent ahead of the acknowledgements. */
 const maxEntries = 1_000;
-/** In UTF-16 units, which is what they take in memory at most twice over. */
-const maxUnits = limits.resultsBytes;
+/** Characters of their lines: a page of a listing and some more. */
+const maxUnits = 2 * limits.resultsBytes;
 
 export class RecentEntries {
   #entries: StoredEntry[] = [];

@@ -23,6 +23,8 @@ export interface RunJobPorts extends Omit<RowPorts, OfOneRow> {
 
 const window = 128;
 const longestWaitMs = 60_000;
+/** Rows that have ended in memory and not yet on disk: what may be run again after a crash, if it is repeatable. */
+const mostEnding = 64;
 
 type RunningPorts = RunJobPorts & { readonly stops: JobStops };
 
@@ -44,23 +46,31 @@ export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<
 async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
   const rows = new RowWindow(record, ports.journal);
   const underWay = new Set<Promise<void>>();
+  // Answered, and on the way to the disk: they hold no place of a call.
+  const ending = new Set<Promise<void>>();
   const concurrency = concurrencyOf(record.plan);
   while (!ports.drain.aborted && record.state.phase === 'accepted') {
     const rest = restOutcome(record, ports.nowMs());
     if (rest !== null) {
       stopRows(rest, ports.stops);
-      if (underWay.size === 0) await endRest(record, rest, ports);
+      if (underWay.size + ending.size === 0) await endRest(record, rest, ports);
       // Rows that were just coming in are on disk in a moment, and then end too.
       if (record.state.phase === 'accepted' && !(await changedOrLate(record, ports))) break;
       continue;
     }
-    const row = underWay.size < concurrency ? await nextRow(rows, ports.spool) : null;
+    const free = underWay.size < concurrency && ending.size < mostEnding;
+    const row = free ? await nextRow(rows, ports.spool) : null;
     if (row !== null) {
-      const work = runPlanned(record, row, ports)
+      const answered = (): void => {
+        if (underWay.delete(work)) ending.add(work);
+        record.changed.ring();
+      };
+      const work = runPlanned(record, row, ports, answered)
         .catch(ports.onFault)
         .finally(() => {
           ports.spool.leave();
           underWay.delete(work);
+          ending.delete(work);
           record.changed.ring();
         });
       underWay.add(work);
@@ -68,7 +78,7 @@ async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
   }
   // Quarantined: what is under way is nobody's result any more.
   if (record.state.phase === 'quarantined') ports.stops.cut();
-  await Promise.all(underWay);
+  await Promise.all([...underWay, ...ending]);
 }
 
 /** Reads of a cancelled job are cut off; at the latest start of a call only what has not begun is. */
@@ -113,7 +123,13 @@ async function ringWhenLate(record: JobRecord, ports: RunningPorts, over: AbortS
   }
 }
 
-async function runPlanned(record: JobRecord, pending: PendingRow, ports: RunningPorts): Promise<void> {
+/** `answered` is called when the row's end is known, before it is durable. */
+async function runPlanned(
+  record: JobRecord,
+  pending: PendingRow,
+  ports: RunningPorts,
+  answered: () => void = () => undefined,
+): Promise<void> {
   const { plan } = record;
   if (plan === null || isRefusal(plan)) return;
   const { row } = pending;
@@ -132,7 +148,11 @@ async function runPlanned(record: JobRecord, pending: PendingRow, ports: Running
           await record.progress(index, lines, progress);
           items += lines.length;
         },
-        end: (index, end) => record.end([{ row: index, ...end }]),
+        end: (index, end) => {
+          const durable = record.end([{ row: index, ...end }]);
+          answered();
+          return durable;
+        },
       },
     });
   } catch (error) {
