@@ -1,9 +1,9 @@
 // Whether what AWS shows is what was asked for. Documents are compared as what they say: AWS hands them back written in another way.
 import { isRawNumber, type Json, parseJson } from '../../../protocol/json.ts';
 import type { InputShape } from '../action.ts';
-import { isObject } from './rule.ts';
+import { isObject, textOf } from './rule.ts';
 
-/** A policy with what may be written in two ways written in one: order, a list of one, an account id as a principal. */
+/** A policy with what may be written in two ways written in one: order, a list of one, an account id as a principal, `true` as a text. */
 function canonical(value: Json): Json {
   if (typeof value === 'string') return value.replace(/^arn:aws[a-z-]*:iam::(\d{12}):root$/, '$1');
   if (Array.isArray(value)) {
@@ -12,7 +12,7 @@ function canonical(value: Json): Json {
     if (items.length === 1 && only !== undefined) return only;
     return items.toSorted((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1));
   }
-  if (!isObject(value)) return value;
+  if (!isObject(value)) return value === null ? null : textOf(value);
   const members = Object.entries(value).map(([name, inner]): [string, Json] => [name, canonical(inner)]);
   return Object.fromEntries(members.toSorted(([left], [right]) => (left < right ? -1 : 1)));
 }
