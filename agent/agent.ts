@@ -3,6 +3,7 @@
 import { sessionIntroduction } from './introduction.ts';
 import type { AgentConfig } from './config/load-config.ts';
 import type { EventSink } from './events.ts';
+import type { CallWaits } from './iam/limiter-snapshot.ts';
 import type { Clock } from './job/clock.ts';
 import { Session } from './job/frame-in.ts';
 import type { Jobs } from './job/jobs.ts';
@@ -32,6 +33,8 @@ export interface AgentParts {
   readonly runs: LocalRuns;
   /** Opens the local socket; the release that closes it is there already. */
   readonly serveLocal: () => Promise<void>;
+  /** What the calls of each job wait for at this moment. */
+  readonly callWaits: () => ReadonlyMap<string, CallWaits>;
   readonly transport: Transport;
   /** Raises the session counter on disk and signs a token for it. */
   readonly nextToken: () => Promise<{ token: string; counter: number }>;
@@ -140,7 +143,7 @@ export class Agent {
   }
 
   #openSession(socket: LinkSocket, counter: number, control: LinkControl): LinkSession {
-    const { jobs, journal, hashing, time, trust, events, clock, fault, version, config } = this.#parts;
+    const { jobs, journal, hashing, time, trust, events, clock, fault, version, config, callWaits } = this.#parts;
     const over = new AbortController();
     const out = this.#frameOut(socket, over.signal);
     const session = new Session({
@@ -152,6 +155,7 @@ export class Agent {
       events,
       out,
       drain: this.#parts.drain.signal,
+      callWaits,
       introduction: sessionIntroduction(config.connections, { version, counter, hashing }),
       onWelcome: (welcome) => {
         control.heartbeat(welcome.heartbeat_ms);

@@ -87,9 +87,8 @@ async function statusOf(
   const { config, version, clock, watch, journal, jobs, caller, agent, drain } = parts;
   const waits = caller.waits();
   const { spool } = jobs;
-  const conditions = { draining: drain.aborted, spoolFull: spool.fullSinceMs !== null };
   const open = jobs.open.map((record) =>
-    jobSeen(record, { ...conditions, welcomed: jobs.isRunning(record.id), calls: waits.get(record.id) }),
+    jobSeen(record, { draining: drain.aborted, welcomed: jobs.isRunning(record.id), calls: waits.get(record.id) }),
   );
   const live = new Map(runs.live.map((run) => [run.stored.id, run]));
   const openRuns = (await journal.openRuns()).filter(({ id }) => live.has(id) || runs.isReadingBack(id));

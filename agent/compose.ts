@@ -155,6 +155,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     ...local,
     trust: new TrustStore({ agent, controlPlane, keySet }, journal),
     jobs,
+    callWaits: () => caller.waits(),
     transport: websocketTransport(config.controlPlane.url, config.controlPlane),
     nextToken: tokenMaker(identity, journal, clock, facts.sessionCounter),
     drain,

@@ -136,6 +136,8 @@ export async function progress(context: SessionContext, frame: Frame<'job.progre
     failed: frame.rows_failed,
     waiting: frame.rows_waiting,
     reason: frame.reason,
+    ...(frame.calls_per_second === undefined ? {} : { callsPerSecond: frame.calls_per_second }),
+    ...(frame.left_ms === undefined ? {} : { leftMs: frame.left_ms }),
   });
   return done;
 }

@@ -1,7 +1,7 @@
 // A job as the API shows it: the stored state in the words that people and scripts use.
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { JobView } from './api/schemas.ts';
-import type { JobWatch } from './job-watch.ts';
+import type { JobWatch, Progress } from './job-watch.ts';
 import type { JobRow } from './store/jobs.ts';
 import type { Store } from './store/store.ts';
 
@@ -19,13 +19,22 @@ export function jobView(store: Store, watch: JobWatch, job: JobRow): JobView {
       total: job.rows_total,
       ended: job.rows_ended,
       failed: job.rows_failed,
-      waiting_reason: job.phase === 'accepted' ? (watch.progress(job.id)?.reason ?? null) : null,
+      ...waitOf(job.phase === 'accepted' ? watch.progress(job.id) : null),
     },
     outcomes: outcomesOf(job),
     last_sequence: job.stored,
     results_lost: job.results_lost,
     refusal: refusalOf(store, job),
     cancel_requested: job.cancel_requested === 1,
+  };
+}
+
+function waitOf(progress: Progress | null): Pick<JobView['rows'], 'waiting_reason' | 'calls_per_second' | 'left_ms'> {
+  const { reason, callsPerSecond, leftMs } = progress ?? {};
+  return {
+    waiting_reason: reason === undefined || reason === 'running' ? null : reason,
+    ...(callsPerSecond === undefined ? {} : { calls_per_second: callsPerSecond }),
+    ...(leftMs === undefined ? {} : { left_ms: leftMs }),
   };
 }
 

@@ -7,6 +7,8 @@ export interface Progress {
   readonly failed: number;
   readonly waiting: number;
   readonly reason: string;
+  readonly callsPerSecond?: number;
+  readonly leftMs?: number;
 }
 
 export interface Listener {

@@ -76,8 +76,12 @@ export const framesToControlPlane = {
     rows_done: count,
     rows_failed: count,
     rows_waiting: count,
-    /** Why rows wait, if they do. */
-    reason: z.enum(['running', 'rate_limit', 'rows', 'spool', 'queue']),
+    /** What most of its rows wait for at this moment; `running`: for AWS alone. */
+    reason: z.enum(['running', 'rate_limit', 'rows', 'spool', 'queue', 'retry']),
+    /** The present rate, when that is what they wait for. */
+    calls_per_second: z.number().nonnegative().max(1_000_000).exactOptional(),
+    /** About how long the rows that have not ended will take, in milliseconds; absent when nothing tells. */
+    left_ms: count.exactOptional(),
   }),
   'job.finished': z.object({
     type: z.literal('job.finished'),

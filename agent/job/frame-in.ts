@@ -8,6 +8,7 @@ import type { Hashing } from '../../protocol/hashing.ts';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import { protocolVersion } from '../../protocol/version.ts';
 import type { EventSink } from '../events.ts';
+import type { CallWaits } from '../iam/limiter-snapshot.ts';
 import { type FrameOut, ResultsOut, type SendFrom } from './frame-out.ts';
 import type { Jobs } from './jobs.ts';
 import type { JobRecord } from './job-record.ts';
@@ -15,6 +16,7 @@ import type { JobClaims } from '../../protocol/job-claims.ts';
 import { Answers } from './answers.ts';
 import { Bell } from './bell.ts';
 import type { Journal, StoredJob } from './journal.ts';
+import { ProgressReports } from './progress.ts';
 import { Room } from './room.ts';
 import type { TrustStore } from './trust-store.ts';
 import type { TrustedTime } from './trusted-time.ts';
@@ -31,6 +33,8 @@ export interface SessionPorts {
   readonly out: FrameOut;
   /** The hello of this session but for what the jobs say. */
   readonly introduction: Omit<Extract<FrameToControlPlane, { type: 'hello' }>, 'jobs' | 'key_set_version'>;
+  /** What the calls of each job wait for at this moment. */
+  readonly callWaits: () => ReadonlyMap<string, CallWaits>;
   readonly onWelcome: (welcome: Extract<FrameToAgent, { type: 'welcome' }>) => void;
   readonly onReconnect: (withinMs: number) => void;
   /** Aborted when the process stops: no job is taken, also not by a session that begins meanwhile. */
@@ -51,6 +55,7 @@ export class Session {
   readonly #room: Room;
   readonly #answers: Answers;
   readonly #acknowledged = new Bell();
+  readonly #progress = new ProgressReports();
   #welcomed = false;
   #badFrames = 0;
 
@@ -131,19 +136,8 @@ export class Session {
 
   progress(): void {
     if (!this.#welcomed) return;
-    for (const { id, state, outcomes } of this.#ports.jobs.open) {
-      if (state.phase !== 'accepted') continue;
-      const failed = (outcomes.failed ?? 0) + (outcomes.refused ?? 0) + (outcomes.unknown ?? 0);
-      const waiting = state.rows - state.endedRows;
-      this.#ports.out.send({
-        type: 'job.progress',
-        job: id,
-        rows_done: state.endedRows,
-        rows_failed: failed,
-        rows_waiting: waiting,
-        reason: state.nextChunk < state.chunks && state.endedRows === state.rows ? 'rows' : 'running',
-      });
-    }
+    const { jobs, callWaits, time, out } = this.#ports;
+    for (const frame of this.#progress.frames(jobs.open, callWaits(), time.nowMs())) out.send(frame);
   }
 
   async #dispatch(frame: FrameToAgent, lines: readonly string[]): Promise<Verdict> {

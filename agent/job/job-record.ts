@@ -45,6 +45,8 @@ export class JobRecord {
   readonly #recent = new RecentEntries();
   /** How often the next chunk came and was not the signed one. */
   badChunks = 0;
+  /** What its runner waits for, when that is not a row's end: rows to come, or room for results. */
+  waitsFor: 'rows' | 'spool' | null = null;
   #rowsRefusal: Refusal | null = null;
   #consumed = 0;
   #consumedRows = 0;

@@ -12,6 +12,7 @@ import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
 import { allowJob } from './allow-job.ts';
 import type { Clock } from './clock.ts';
+import { jobCaller } from './job-caller.ts';
 import { type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
@@ -238,7 +239,9 @@ export class Jobs {
     if (record.state.phase === 'accepted') {
       // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
       const { runJob } = await import('./run-job.ts');
-      await runJob(record, { ...this.#ports, turns: this.turns, nowMs: () => time.nowMs(), spool: this.#spool });
+      const caller = jobCaller(this.#ports.caller, record);
+      const ports = { ...this.#ports, caller, turns: this.turns, nowMs: () => time.nowMs(), spool: this.#spool };
+      await runJob(record, ports);
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;
     await record.finish(sign);

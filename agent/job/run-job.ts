@@ -60,6 +60,7 @@ async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
     }
     const free = underWay.size < concurrency && ending.size < mostEnding;
     const row = free ? await nextRow(rows, ports.spool) : null;
+    record.waitsFor = free && row === null ? waitOf(underWay.size + ending.size, ports.spool) : null;
     if (row !== null) {
       const answered = (): void => {
         if (underWay.delete(work)) ending.add(work);
@@ -142,7 +143,7 @@ async function runPlanned(
       stop: () => stopOf(record, ports.nowMs()),
       waits: ports.stops.waits,
       reads: ports.stops.reads,
-      room: (waits) => ports.spool.room(waits),
+      room: (waits) => roomFor(record, ports.spool, waits),
       sink: {
         progress: async (index, lines, progress) => {
           await record.progress(index, lines, progress);
@@ -167,6 +168,20 @@ function stopOf(record: JobRecord, nowMs: number): Stop | null {
   if (record.state.phase !== 'accepted') return 'interrupted';
   if (record.state.cancelled) return 'cancelled';
   return nowMs > notAfterMs(record) ? 'expired' : null;
+}
+
+/** What a job waits for that could begin a row and does not. */
+function waitOf(underWay: number, spool: Spool): JobRecord['waitsFor'] {
+  if (spool.state.fullSinceMs !== null) return 'spool';
+  return underWay === 0 ? 'rows' : null;
+}
+
+/** A listing waits between its pages as rows wait before their start; what was asked for already still has room. */
+async function roomFor(record: JobRecord, spool: Spool, waits: AbortSignal): Promise<void> {
+  const room = spool.room(waits);
+  if (spool.state.fullSinceMs !== null) record.waitsFor = 'spool';
+  await room;
+  record.waitsFor = null;
 }
 
 function faultEnvelope(error: unknown): Envelope {

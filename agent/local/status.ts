@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { CallWaits, LimiterSnapshot } from '../iam/limiter-snapshot.ts';
 import type { JobRecord } from '../job/job-record.ts';
+import { mainWait } from '../job/progress.ts';
 import type { LocalRun } from './local-run.ts';
 import { notSucceeded } from './local-run.ts';
 import type { StoredRun } from './run-log.ts';
@@ -23,7 +24,7 @@ const linkSchema = z.object({
 export type LinkSeen = z.infer<typeof linkSchema>;
 
 /** `results`: all rows ended, entries or the last word wait for their acknowledgement. */
-const waitReasons = ['control_plane', 'rows', 'spool', 'rate', 'retry', 'draining', 'results'] as const;
+const waitReasons = ['control_plane', 'rows', 'spool', 'rate_limit', 'queue', 'retry', 'draining', 'results'] as const;
 
 const jobSchema = z.object({
   job: z.string(),
@@ -108,7 +109,6 @@ export type Status = z.infer<typeof statusSchema>;
 export interface JobConditions {
   readonly welcomed: boolean;
   readonly draining: boolean;
-  readonly spoolFull: boolean;
   /** What its calls wait for; none is under way when undefined. */
   readonly calls: CallWaits | undefined;
 }
@@ -128,18 +128,12 @@ export function jobSeen(record: JobRecord, conditions: JobConditions): JobSeen {
   };
 }
 
-function waitOf(
-  { state, bufferedChunks }: JobRecord,
-  { welcomed, draining, spoolFull, calls }: JobConditions,
-): JobSeen['waits_for'] {
+function waitOf({ state, waitsFor }: JobRecord, { welcomed, draining, calls }: JobConditions): JobSeen['waits_for'] {
   if (state.phase !== 'accepted') return 'results';
   if (draining) return 'draining';
   if (!welcomed) return 'control_plane';
-  if (spoolFull) return 'spool';
-  if (bufferedChunks === 0 && state.nextChunk < state.chunks) return 'rows';
-  if (calls === undefined || calls.calling > 0) return null;
-  if (calls.rateLimit > 0) return 'rate';
-  return calls.retry > 0 ? 'retry' : null;
+  const wait = waitsFor ?? mainWait(calls);
+  return wait === 'running' ? null : wait;
 }
 
 export function callsSeen({ buckets, queues }: LimiterSnapshot): Status['calls'] {

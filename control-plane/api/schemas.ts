@@ -67,7 +67,17 @@ export const jobViewSchema = z.strictObject({
   status: z.enum(jobStatuses),
   created_at: time,
   finished_at: time.nullable(),
-  rows: z.strictObject({ total: count, ended: count, failed: count, waiting_reason: z.string().nullable() }),
+  rows: z.strictObject({
+    total: count,
+    ended: count,
+    failed: count,
+    /** What most of the rows under way wait for, as the agent said last: `rate_limit`, `queue`, `retry`, `rows` or `spool`. */
+    waiting_reason: z.string().nullable(),
+    /** The present rate, when they wait for it. */
+    calls_per_second: z.number().exactOptional(),
+    /** About how long the rows that have not ended will take, in milliseconds. */
+    left_ms: count.exactOptional(),
+  }),
   /** Rows by outcome; null until the job has finished. */
   outcomes: z.partialRecord(z.enum(rowOutcomes), count).nullable(),
   last_sequence: count,

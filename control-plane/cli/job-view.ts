@@ -1,5 +1,6 @@
 // A job as the API describes it. Members this version does not know are ignored; what it needs is checked.
 import { z } from 'zod';
+import { duration } from '../../terminal/summary.ts';
 import { rowOutcomes } from '../../protocol/result-envelope.ts';
 
 const statuses = [
@@ -31,6 +32,8 @@ export const jobViewSchema = z.object({
     ended: z.int(),
     failed: z.int(),
     waiting_reason: z.string().nullish(),
+    calls_per_second: z.number().nullish(),
+    left_ms: z.number().nonnegative().nullish(),
   }),
   outcomes: z.partialRecord(z.enum(rowOutcomes), z.int()).nullish(),
   last_sequence: z.int(),
@@ -53,6 +56,30 @@ export function allSucceeded(view: JobView): boolean {
 
 export function resultsLost(view: JobView): boolean {
   return view.results_lost === true || (typeof view.results_lost === 'number' && view.results_lost > 0);
+}
+
+const waits: Readonly<Record<string, string>> = {
+  rate_limit: 'the rate limit',
+  queue: 'other calls of the connection',
+  retry: 'calls that are made again',
+  rows: 'its rows',
+  spool: 'room for results',
+};
+
+/** What a job's rows wait for, for people; null: for nothing, or nobody knows. For example `the rate limit (5.2 calls/s)`. */
+export function waitText({ rows }: JobView): string | null {
+  const { waiting_reason: reason, calls_per_second: rate } = rows;
+  if (reason === null || reason === undefined) return null;
+  const text = waits[reason] ?? reason;
+  return rate === null || rate === undefined ? text : `${text} (${rate} calls/s)`;
+}
+
+/** How much is left, for people; empty when there is nothing to tell. For example `312 rows left, about 1 min 0 s`. */
+export function leftText({ status, rows }: JobView): string {
+  const left = rows.total - rows.ended;
+  if (status !== 'running' || left <= 0) return '';
+  const { left_ms: leftMs } = rows;
+  return `${left} rows left${leftMs === null || leftMs === undefined ? '' : `, about ${duration(leftMs)}`}`;
 }
 
 /** A time of the API for people: seconds, UTC. */

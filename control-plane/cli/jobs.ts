@@ -11,7 +11,7 @@ import type { EnvelopeFormat } from '../../terminal/write-envelopes.ts';
 import { withClient } from './agents.ts';
 import type { ApiClient } from './client.ts';
 import { type ServerOptions, withServerOptions } from './find-server.ts';
-import { type JobView, jobViewSchema, timeText } from './job-view.ts';
+import { type JobView, jobViewSchema, leftText, timeText, waitText } from './job-view.ts';
 import { remedyOf } from './remedies.ts';
 import { formatOption, wholeNumber } from './run.ts';
 import { showResults } from './show-results.ts';
@@ -98,7 +98,7 @@ function showCommand(terminal: Terminal): Command {
 
 function jobText(view: JobView): string {
   const outcomes = Object.entries(view.outcomes ?? {}).filter(([, rows]) => rows > 0);
-  const waiting = view.rows.waiting_reason ?? '';
+  const wait = waitText(view);
   const lines: (readonly [string, string])[] = [
     ['job', view.job],
     ['status', view.cancel_requested === true ? `${view.status} (cancel requested)` : view.status],
@@ -110,7 +110,8 @@ function jobText(view: JobView): string {
     ['finished', timeText(view.finished_at)],
     ['rows', `${view.rows.ended} of ${view.rows.total} ended, ${view.rows.failed} failed`],
     ['outcomes', outcomes.map(([outcome, rows]) => `${rows} ${outcome}`).join(', ')],
-    ['waiting', waiting],
+    ['waiting', wait === null ? '' : `for ${wait}`],
+    ['left', leftText(view)],
     ['results', String(view.last_sequence)],
     ['refused', view.refusal === null ? '' : `${view.refusal.code}: ${view.refusal.detail}`],
     ['help', view.refusal === null ? '' : (remedyOf(view.refusal.code, view) ?? '')],

@@ -10,7 +10,7 @@ import { visible } from '../../terminal/visible-text.ts';
 import { type EnvelopeFormat, type EnvelopeWriter, envelopeWriter } from '../../terminal/write-envelopes.ts';
 import type { ApiClient } from './client.ts';
 import { followResults } from './follow-results.ts';
-import { allSucceeded, isOver, type JobView, jobViewSchema, resultsLost } from './job-view.ts';
+import { allSucceeded, isOver, type JobView, jobViewSchema, resultsLost, waitText } from './job-view.ts';
 import { remedyOf } from './remedies.ts';
 
 export interface ShowOptions {
@@ -198,7 +198,7 @@ class JobWatch {
       total: rows?.total ?? null,
       ended: Math.max(rows?.ended ?? 0, tally.ended),
       failed: Math.max(rows?.failed ?? 0, tally.notSucceeded),
-      waitingReason: rows?.waiting_reason ?? null,
+      waitingReason: this.#view === null ? null : waitText(this.#view),
     });
   }
 

@@ -148,6 +148,8 @@ describe('control plane: results', () => {
       rows_failed: 2,
       rows_waiting: 57,
       reason: 'rate_limit',
+      calls_per_second: 5.2,
+      left_ms: 11_000,
     });
     await peer.settled();
     expect((await fixture.job(job.id)).rows).to.deep.equal({
@@ -155,7 +157,17 @@ describe('control plane: results', () => {
       ended: 3,
       failed: 2,
       waiting_reason: 'rate_limit',
+      calls_per_second: 5.2,
+      left_ms: 11_000,
     });
+    // An agent that says no more than the first version did; and rows that wait for nothing of ours.
+    const plain = { type: 'job.progress', job: job.id, rows_done: 3, rows_failed: 2, rows_waiting: 57 } as const;
+    peer.send({ ...plain, reason: 'spool' });
+    await peer.settled();
+    expect((await fixture.job(job.id)).rows).to.deep.equal({ total: 60, ended: 3, failed: 2, waiting_reason: 'spool' });
+    peer.send({ ...plain, reason: 'running' });
+    await peer.settled();
+    expect((await fixture.job(job.id)).rows.waiting_reason).to.equal(null);
   });
 
   it('pages by sequence', async () => {

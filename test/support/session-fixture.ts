@@ -2,6 +2,7 @@
 import { nodeHashing } from '../../agent/io/hashing-node.ts';
 import { systemClock } from '../../agent/io/clock-system.ts';
 import { sessionIntroduction } from '../../agent/introduction.ts';
+import type { CallWaits } from '../../agent/iam/limiter-snapshot.ts';
 import { Session } from '../../agent/job/frame-in.ts';
 import type { Journal } from '../../agent/job/journal.ts';
 import { TrustedTime } from '../../agent/job/trusted-time.ts';
@@ -28,6 +29,7 @@ export function playSession(keySet: KeySet, journal?: Journal) {
   const bodies: (readonly string[])[] = [];
   const heard: unknown[] = [];
   const { jobs } = fixture;
+  const callWaits = new Map<string, CallWaits>();
   const session = new Session({
     jobs,
     journal: fixture.journal,
@@ -42,6 +44,7 @@ export function playSession(keySet: KeySet, journal?: Journal) {
       ready: () => Promise.resolve(),
     },
     introduction: sessionIntroduction([aConnection], { version: '1.0.0', counter: 7, hashing: nodeHashing }),
+    callWaits: () => callWaits,
     onWelcome: (frame) => heard.push(frame.type),
     onReconnect: (withinMs) => heard.push(withinMs),
     onFault: (error) => fixture.faults.push(error),
@@ -60,5 +63,5 @@ export function playSession(keySet: KeySet, journal?: Journal) {
       ...change,
     });
   const types = (): string[] => frames.map(({ type }) => type);
-  return { ...fixture, caller, session, frames, bodies, heard, says, welcome, types };
+  return { ...fixture, caller, session, frames, bodies, heard, says, welcome, types, callWaits };
 }

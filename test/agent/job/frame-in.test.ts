@@ -253,12 +253,14 @@ describe('a session', () => {
     const rows = { count: 2, chunks: chunks.map((chunk) => ({ rows: 1, digest: chunkDigest(nodeHashing, chunk) })) };
     await says({ type: 'job', token: await tokenOf({ rows }) });
     await says({ type: 'rows', job: id, chunk: 0 }, chunks[0]);
-    while ((jobs.get(id)?.state.endedRows ?? 0) < 1) await new Promise((resolve) => setImmediate(resolve));
+    while (jobs.get(id)?.state.endedRows !== 1 || jobs.get(id)?.waitsFor !== 'rows')
+      await new Promise((resolve) => setImmediate(resolve));
     session.progress();
     expect(frames.findLast(({ type }) => type === 'job.progress')).to.include({
       rows_done: 1,
       rows_failed: 0,
       rows_waiting: 1,
+      reason: 'rows',
     });
     drain.abort();
     await jobs.idle();

@@ -45,20 +45,22 @@ describe('the status', () => {
   it('says why a job waits', async () => {
     const { accept } = jobFixture(new ScriptedCaller(() => new Promise(() => undefined)));
     const record = await accept(claimsOfChunks([['{"user":"a"}', '{"user":"b"}'], ['{"user":"c"}']]));
-    const conditions = { welcomed: true, draining: false, spoolFull: false, calls: undefined };
+    const conditions = { welcomed: true, draining: false, calls: undefined };
     const waits = (change: object): unknown => jobSeen(record, { ...conditions, ...change }).waits_for;
+    record.waitsFor = 'rows';
     expect(jobSeen(record, conditions)).to.include({ rows: 3, rows_done: 0, rows_waiting: 3, waits_for: 'rows' });
     expect(waits({ welcomed: false })).to.equal('control_plane');
-    expect(waits({ spoolFull: true })).to.equal('spool');
-    expect(waits({ draining: true, spoolFull: true })).to.equal('draining');
-    await record.storeRows({ ...record.state, nextChunk: 2 }, 0, ['{"user":"a"}', '{"user":"b"}', '{"user":"c"}']);
+    record.waitsFor = 'spool';
+    expect(waits({})).to.equal('spool');
+    expect(waits({ draining: true })).to.equal('draining');
+    record.waitsFor = null;
     expect(waits({})).to.equal(null);
     const none: CallWaits = { calling: 0, rateLimit: 0, queue: 0, retry: 0, callsPerSecond: null };
-    expect(waits({ calls: { ...none, rateLimit: 5, retry: 1 } })).to.equal('rate');
+    expect(waits({ calls: { ...none, rateLimit: 5, retry: 1 } })).to.equal('rate_limit');
     expect(waits({ calls: { ...none, retry: 1 } })).to.equal('retry');
-    // While some are on their way, nothing holds the job up.
-    expect(waits({ calls: { ...none, calling: 1, rateLimit: 5 } })).to.equal(null);
-    expect(waits({ calls: { ...none, queue: 1 } })).to.equal(null);
+    expect(waits({ calls: { ...none, queue: 1 } })).to.equal('queue');
+    // As many are on their way: nothing holds the job up.
+    expect(waits({ calls: { ...none, calling: 5, rateLimit: 5 } })).to.equal(null);
   });
 
   it('is calm when there is nothing to say', () => {
@@ -97,7 +99,7 @@ spool          0.0 of 1.0 MiB
         },
         clock_skew_ms: 180_000,
         connections: [{ label: 'lab', verify_ssl: false }],
-        jobs: [{ ...job, entries_waiting: 3, waits_for: 'rate' }],
+        jobs: [{ ...job, entries_waiting: 3, waits_for: 'rate_limit' }],
         runs: {
           open: [
             {

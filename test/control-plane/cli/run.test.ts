@@ -107,6 +107,32 @@ describe('iam-control-plane run', function () {
     expect(ended.code).to.equal(0);
   });
 
+  it('shows why rows wait, at which rate, and how long', async () => {
+    const rows = {
+      total: 1000,
+      ended: 688,
+      failed: 0,
+      waiting_reason: 'rate_limit',
+      calls_per_second: 5.2,
+      left_ms: 60_000,
+    };
+    const running = view({ status: 'running', outcomes: null, rows });
+    api.json(`GET /jobs/${jobId}`, 200, running);
+    const show = async (): Promise<string> =>
+      (await start([process.execPath, main, 'jobs', 'show', jobId, '--url', api.url]).ended).out;
+    const text = await show();
+    expect(text).to.match(/^waiting {5}for the rate limit \(5\.2 calls\/s\)$/m);
+    expect(text).to.match(/^left {8}312 rows left, about 1 min 0 s$/m);
+    // An agent that says no more, and one that is newer than this command.
+    api.json(`GET /jobs/${jobId}`, 200, {
+      ...running,
+      rows: { total: 9, ended: 1, failed: 0, waiting_reason: 'moon' },
+    });
+    expect(await show()).to.match(/^waiting {5}for moon\nleft {8}8 rows left$/m);
+    api.json(`GET /jobs/${jobId}`, 200, view());
+    expect(await show()).to.not.match(/waiting|left/);
+  });
+
   it('ends with 1 when a row failed', async () => {
     job(end(0, 'succeeded') + end(1, 'failed'), { outcomes: { succeeded: 1, failed: 1 } });
     expect(await run(['--follow', '--quiet'])).to.deep.include({ code: 1, out: '', err: '' });
