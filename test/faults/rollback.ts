@@ -65,8 +65,8 @@ async function stored(world: World, enough: (sequence: number, job: string) => b
 /** The operator looks and clears, for as long as the world lives. */
 async function clearConflicts(world: World): Promise<never> {
   for (;;) {
-    const view = (await (await world.api('/api/v1/agents/host-1')).json()) as { status: string };
-    if (view.status === 'conflict') await world.api('/api/v1/agents/host-1/clear', { method: 'POST' });
+    const { agents } = (await (await world.api('/api/v1/agents')).json()) as { agents: { status: string }[] };
+    if (agents[0]?.status === 'conflict') await world.api('/api/v1/agents/host-1/clear', { method: 'POST' });
     await sleep(200);
   }
 }
