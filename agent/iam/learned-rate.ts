@@ -63,7 +63,7 @@ export class LearnedRate {
   /** True: the rate was cut. One cut an emptying: calls that were under way at the last cut belong to it. */
   refused(startedAtMs: number, nowMs: number): boolean {
     if (this.#cutAtMs !== null && startedAtMs <= this.#cutAtMs) return false;
-    this.#measured = this.#measure(nowMs);
+    this.#measured = this.#measure(startedAtMs);
     this.#set(this.#measured === null ? this.#rate * cut : this.#measured * under);
     this.#cutAtMs = nowMs;
     this.#acceptedSinceCut = 0;
@@ -77,9 +77,10 @@ export class LearnedRate {
     return leaning ? this.#rate * growth.leanPerCall : growth.probePerSecond;
   }
 
-  #measure(nowMs: number): number | null {
+  /** Calls that began before the refused one did have their answers by now; later ones do not, and would make the time too long. */
+  #measure(refusedStartMs: number): number | null {
     if (this.#cutAtMs === null || this.#idledSinceCut) return null;
-    const sinceMs = nowMs - this.#cutAtMs;
+    const sinceMs = refusedStartMs - this.#cutAtMs;
     if (sinceMs < shortestMs || this.#acceptedSinceCut < fewest) return null;
     return Math.min(this.#rate, Math.max(this.#rate * cut, (this.#acceptedSinceCut / sinceMs) * 1000));
   }

@@ -58,6 +58,74 @@ describe('the rate of calls', () => {
     });
   }
 
+  it('comes within 3 % of what a bucket allows, knowing nothing of it, and has few calls refused', async () => {
+    for (const latencyMs of [5, 50, 200]) {
+      const clock = new SimulatedClock();
+      const bucket = createTokenBucket({ callsPerSecond: 5, maxCallsPerSecond: 1000, burst: 10 }, clock);
+      const hidden = new HiddenBucket(clock, { rateAt: () => 20, burst: 40 });
+      let left = 1000;
+      let refused = 0;
+      const worker = async (): Promise<void> => {
+        while (left > 0) {
+          left -= 1;
+          for (let ok = false; !ok;) {
+            const permit = await bucket.take();
+            await clock.sleep(latencyMs / 2);
+            ok = hidden.take();
+            await clock.sleep(latencyMs / 2);
+            if (ok) bucket.accepted(permit);
+            else {
+              bucket.throttled(permit);
+              refused += 1;
+              await clock.sleep(clock.random() * 500);
+            }
+          }
+        }
+      };
+      await clock.run(Promise.all(Array.from({ length: 16 }, worker)));
+      expect(48_000 / clock.monotonicMs(), `${latencyMs} ms`).to.be.at.least(0.97);
+      expect(refused / (1000 + refused), `${latencyMs} ms`).to.be.at.most(0.05);
+    }
+  });
+
+  it('takes no measure of a time in which it was idle', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket(limits, clock);
+    const refuse = async (): Promise<void> => bucket.throttled(await bucket.take());
+    const accept = async (calls: number): Promise<void> => {
+      for (let call = 0; call < calls; call += 1) bucket.accepted(await bucket.take());
+    };
+    const work = async (): Promise<readonly number[]> => {
+      await refuse();
+      await accept(20);
+      await refuse();
+      const measured = bucket.rate;
+      await accept(20);
+      await clock.sleep(600_000);
+      await refuse();
+      return [measured, bucket.rate];
+    };
+    const [measured = 0, after = 0] = await clock.run(work());
+    expect(measured, 'a little under what was accepted').to.be.within(2, 5);
+    expect(after, 'half of what was refused, not twenty calls in ten minutes').to.be.within(
+      measured * 0.45,
+      measured * 0.8,
+    );
+    // The next growth is fast: nothing is known.
+    await clock.run(accept(20));
+    expect(bucket.rate).to.be.above(after * 1.5);
+  });
+
+  it('keeps to the lowest ceiling of all who use it', async () => {
+    const clock = new SimulatedClock();
+    const bucket = createTokenBucket(limits, clock);
+    bucket.keepWithin(4);
+    expect(bucket.rate).to.equal(4);
+    bucket.keepWithin(100);
+    const outcome = await press(clock, bucket, new HiddenBucket(clock, { rateAt: () => 1000, burst: 1000 }), 60_000);
+    expect(outcome.perSecond).to.be.within(3.5, 4.2);
+  });
+
   it('follows a rate that falls and rises again', async () => {
     const clock = new SimulatedClock(2);
     const bucket = createTokenBucket(limits, clock);
