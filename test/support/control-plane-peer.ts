@@ -64,6 +64,7 @@ export class ControlPlanePeer {
   /** What `welcome` says of jobs; changed by tests. */
   jobs: Extract<FrameToAgent, { type: 'welcome' }>['jobs'] = [];
   welcomes = true;
+  heartbeatMs = 5_000;
   readonly #server: Server;
   #socket: WebSocket | null = null;
   #changed: (() => void)[] = [];
@@ -265,7 +266,7 @@ export class ControlPlanePeer {
       type: 'welcome',
       protocol: protocolVersion,
       server_time: new Date().toISOString(),
-      heartbeat_ms: 5_000,
+      heartbeat_ms: this.heartbeatMs,
       key_set_steps: [],
       jobs: this.jobs,
     });
