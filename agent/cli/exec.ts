@@ -156,6 +156,7 @@ async function ending(
   const bad = await output.end();
   if (asked !== null && 'kind' in asked) return asked;
   if (bad !== null) return bad;
+  if (terminal.signal.aborted) return exitOfStop(terminal.signal);
   if (asked === null)
     return failure(
       'unavailable',
@@ -163,7 +164,6 @@ async function ending(
       'the agent went away in the middle',
       `when it runs again: iam-agent runs ${run} (changes are read back at its start)`,
     );
-  if (terminal.signal.aborted) return exitOfStop(terminal.signal);
   if (asked.end === 'drained')
     return failure(
       'temporary',

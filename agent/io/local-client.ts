@@ -65,7 +65,7 @@ export interface ExecWork {
   readonly rows: AsyncIterable<string>;
   readonly started: (run: RunId, configDiffers: boolean) => void;
   readonly deliver: (line: string) => Promise<void>;
-  /** Cancels the run; its end is waited for. */
+  /** Cancels the run; its end is waited for. With the reason `output_closed` nobody reads it any more: the agent is left. */
   readonly signal: AbortSignal;
 }
 
@@ -100,7 +100,10 @@ async function readRun(
       if (line.startsWith('{"started"')) {
         const { run, config_differs: configDiffers } = startedSchema.parse(JSON.parse(line)).started;
         work.started(run, configDiffers);
-        cancel = () => void cancelRun(client, run);
+        cancel = () => {
+          if (work.signal.reason === 'output_closed') request.destroy();
+          else void cancelRun(client, run);
+        };
         if (work.signal.aborted) cancel();
         work.signal.addEventListener('abort', cancel, { once: true });
         void sendRows(request, work);

@@ -15,7 +15,7 @@ export interface RunCaller {
   readonly rows: AsyncIterable<string>;
   /** Resolves when the caller took them, or is gone. */
   readonly deliver: (lines: readonly string[]) => Promise<void>;
-  /** Aborted with the reason `cancelled` or `lost`. */
+  /** Aborted with the reason `lost` or `output_closed` when nobody reads the results any more; with any other when the caller cancels. */
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +27,8 @@ export interface LocalRunPorts extends Omit<
   /** The journal failed. */
   readonly onFault: (error: unknown) => void;
 }
+
+const unread: ReadonlySet<unknown> = new Set(['lost', 'output_closed']);
 
 type Stopping = Extract<RunEnd, 'stopped' | 'cancelled' | 'lost' | 'drained'>;
 
@@ -71,7 +73,7 @@ export class LocalRun {
     const { signal } = this.#caller;
     const onNow = (): void => this.#cut.abort();
     const onDrain = (): void => this.#stop('drained');
-    const onSignal = (): void => this.#stop(signal.reason === 'lost' ? 'lost' : 'cancelled');
+    const onSignal = (): void => this.#stop(unread.has(signal.reason) ? 'lost' : 'cancelled');
     drain.addEventListener('abort', onDrain);
     signal.addEventListener('abort', onSignal);
     now.addEventListener('abort', onNow);

@@ -131,7 +131,7 @@ describe('the link of a real agent', () => {
     await peer.frame('job.accepted');
     await agent.kill('SIGKILL');
     const snapshot = join(folder.path, 'snapshot');
-    await cp(host.stateDir, snapshot, { recursive: true });
+    await cp(host.stateDir, snapshot, { recursive: true, filter: (path) => !path.endsWith('agent.sock') });
     agent = host.run();
     await peer.frame('credit', 2);
     peer.send({ type: 'rows', job: claims.jti, chunk: 0 }, rowsOf(2));

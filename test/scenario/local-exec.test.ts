@@ -4,7 +4,18 @@ import { askExec } from '../../agent/io/local-client.ts';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Host, Program } from '../support/programs.ts';
-import { creating, csv, listed, listing, LocalAgent, newKey, slowCreation, until } from '../support/local-agent.ts';
+import {
+  created,
+  creating,
+  csv,
+  noKeys,
+  listed,
+  listing,
+  LocalAgent,
+  newKey,
+  slowCreation,
+  until,
+} from '../support/local-agent.ts';
 import { xmlAnswer } from '../support/scripted-endpoint.ts';
 
 const rowsOf = (stdout: string): number[] =>
@@ -123,9 +134,43 @@ describe('iam-agent exec through a running agent', () => {
     expect(local.calls('CreateAccessKey')).to.equal(1);
   });
 
+  it('is told when nobody reads its results any more: what was done counts as not seen', async () => {
+    local.endpoint.play(slowCreation(150));
+    const program = local.exec([...creating, '--concurrency', '1', '--set', 'Role Arn='], csv(50));
+    await program.until(() => program.stdout.includes(newKey), 'the first key');
+    program.child.stdout?.destroy();
+    expect(await program.exited).to.equal(74);
+    await until(() => local.agent.logs('run.ended').at(-1)?.['end'] === 'lost', 'the run ended as lost');
+    expect(local.calls('CreateAccessKey')).to.be.lessThan(10);
+  });
+
+  it('takes turns with jobs: two changes of one user never run side by side', async () => {
+    let underWay = 0;
+    let most = 0;
+    local.endpoint.play(({ operation }) => {
+      if (operation !== 'CreateAccessKey') return xmlAnswer(operation, noKeys);
+      underWay += 1;
+      most = Math.max(most, underWay);
+      setTimeout(() => (underWay -= 1), 250);
+      return xmlAnswer(operation, created, { afterMs: 250 });
+    });
+    const target = ['--agent', 'host-1', '--connection', 'prod', '--set', 'Username=same', '--rows', '-', '--follow'];
+    const rows = '{}\n{}\n{}\n{}\n';
+    const both = await Promise.all([
+      local.plane.command(['run', 'create_access_key', ...target], rows),
+      local.host.command(
+        ['exec', 'create_access_key', '--connection', 'prod', '--set', 'Username=same', '--rows', '-'],
+        rows,
+      ),
+    ]);
+    expect(both.map(({ status }) => status)).to.deep.equal([0, 0]);
+    expect(local.calls('CreateAccessKey')).to.equal(8);
+    expect(most).to.equal(1);
+  });
+
   it('takes nothing new while the agent drains, and ends what is under way like rows of a job', async () => {
     local.endpoint.play(slowCreation(2_000));
-    const program = local.exec([...creating, '--concurrency', '1', '--set', 'Role Arn='], csv(20));
+    const program = local.exec([...creating, '--concurrency', '1', '--set', 'Role Arn= '], csv(20));
     await until(() => local.calls('CreateAccessKey') === 1, 'a key is being created');
     local.agent.child.kill('SIGTERM');
     await local.agent.logged('agent.draining');
