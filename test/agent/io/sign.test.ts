@@ -75,9 +75,15 @@ describe('signatures', function suite() {
     const request = { method: 'POST', path: '/', headers: { host: 'iam.amazonaws.com' }, body: 'Action=ListUsers' };
     const signed: Record<string, string>[] = [];
     const asked: SignQuestion[] = [];
+    // The same objects each time: what is derived from them is kept beside them.
+    const [one, two] = [
+      { accessKeyId: 'AKID', secretAccessKey: 'one' },
+      { accessKeyId: 'AKID', secretAccessKey: 'two' },
+    ];
     for (const at of [0, 86_399, 86_400, 0]) {
-      for (const secret of ['one', 'two', 'one']) {
-        const headers = signer.sign(request, { accessKeyId: 'AKID', secretAccessKey: secret }, at * 1000);
+      for (const keys of [one, two, one]) {
+        const { secretAccessKey: secret } = keys;
+        const headers = signer.sign(request, keys, at * 1000);
         signed.push(headers);
         const { host = '', 'x-amz-content-sha256': sum = '' } = headers;
         const given = { headers: { host, 'x-amz-content-sha256': sum }, key: 'AKID', secret, at, ...scope };
