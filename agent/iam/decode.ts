@@ -95,11 +95,11 @@ function decodeShape(shape: Shape, element: XmlElement, name: string): Json {
   }
 }
 
-function onlyChild({ children }: XmlElement, name: string): XmlElement | null {
-  let found: XmlElement | null = null;
+function onlyChild({ children }: XmlElement, name: string): XmlElement | undefined {
+  let found: XmlElement | undefined;
   for (const item of children) {
     if (item.name !== name) continue;
-    if (found !== null) throw new Malformed('a member twice');
+    if (found !== undefined) throw new Malformed('a member twice');
     found = item;
   }
   return found;
@@ -109,7 +109,8 @@ function decodeMembers(members: ReadonlyMap<string, Member>, element: XmlElement
   const result: JsonObject = {};
   for (const [name, member] of members) {
     const found = onlyChild(element, member.wireName);
-    if (found !== null) result[name] = decodeShape(member.shape(), found, name);
+    if (found === undefined) continue;
+    result[name] = decodeShape(member.shape(), found, name);
   }
   return result;
 }
