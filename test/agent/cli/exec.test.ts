@@ -87,6 +87,16 @@ describe('iam-agent exec', () => {
     expect(stdout).to.include('"error_code":"aws_error"');
   });
 
+  it('ends a row at its own deadline, whatever it waits for, and says so', async () => {
+    endpoint.play(() => errorAnswer(400, 'Throttling', 'Rate exceeded'));
+    const startedAt = performance.now();
+    const { status, stdout } = await host.command([...listing, '--rows', '-', '--row-deadline', '1'], 'user\nalice\n');
+    expect(status).to.equal(1);
+    expect(JSON.parse(stdout)).to.include({ has_error: true, error_code: 'row_deadline' });
+    expect(performance.now() - startedAt).to.be.lessThan(60_000);
+    expect((await host.command([...listing, '--row-deadline', '0'])).status).to.equal(2);
+  });
+
   it('reads rows from CSV, JSON Lines and a JSON array', async () => {
     for (const [name, text] of [
       ['rows.csv', 'user\nalice\nbob\n'],

@@ -49,6 +49,7 @@ describe('iam-control-plane run', function () {
     const rows = join(folder, 'keys.csv');
     await writeFile(rows, 'user,key\nalice,1e400\nbob,"x\ny"\n');
     const options = ['--concurrency', '3', '--on-error', 'stop', '--dry-run', '--ttl', '60', '--idempotency-key', 'k1'];
+    options.push('--row-deadline', '90');
     const ended = await run(['--set', 'Access Key={{ key }}', '--rows', rows, ...options]);
     expect(ended).to.deep.include({ code: 0, out: `${jobId}\n`, err: '' });
     const sent = api.seen[0];
@@ -59,7 +60,7 @@ describe('iam-control-plane run', function () {
       connection: 'prod',
       action: 'update_access_key',
       inputs: { 'Access Key': '{{ key }}' },
-      options: { concurrency: 3, on_error: 'stop', dry_run: true },
+      options: { concurrency: 3, on_error: 'stop', dry_run: true, row_deadline_seconds: 90 },
       ttl_seconds: 60,
     });
     expect(lines).to.deep.equal(['{"user":"alice","key":"1e400"}', '{"user":"bob","key":"x\\ny"}']);
