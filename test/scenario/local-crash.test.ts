@@ -17,7 +17,9 @@ import {
 } from '../support/local-agent.ts';
 import { xmlAnswer } from '../support/scripted-endpoint.ts';
 
-describe('iam-agent exec and crashes', () => {
+describe('iam-agent exec and crashes', function () {
+  // Many starts of programs, one after the other.
+  this.timeout(60_000);
   let local: LocalAgent;
   let effects = 0;
   before(async () => (local = await LocalAgent.start()));
@@ -132,6 +134,13 @@ describe('iam-agent exec and crashes', () => {
     });
     local.endpoint.play(slowCreation(0));
     expect((await host.command(creatingFor('one'))).status).to.equal(0);
+    // What came before pairing is in the journal that the agent then uses.
+    expect((await host.pair(await local.plane.invite('sealed-elsewhere'))).status).to.equal(0);
+    const agent = host.run();
+    await agent.logged('link.welcomed');
+    const known = (await host.command(['runs'])).stdout;
+    await agent.kill('SIGTERM');
+    expect(known).to.include('create_access_key').and.include('1 succeeded');
     await rm(join(host.stateDir, 'state.key'));
     const refused = await host.command(creatingFor('two'));
     expect(refused.status).to.equal(74);
