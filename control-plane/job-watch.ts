@@ -22,16 +22,27 @@ interface Bell {
   wake: (() => void) | null;
 }
 
+/** An agent tells once a second. What one said that has been silent for longer no longer holds: it is away, or busy. */
+const heldForMs = 15_000;
+
 export class JobWatch {
   readonly #bells = new Map<JobId, Set<Bell>>();
-  readonly #progress = new Map<JobId, Progress>();
+  readonly #progress = new Map<JobId, { readonly told: Progress; readonly atMs: number }>();
+  readonly #nowMs: () => number;
 
-  tell(job: JobId, progress: Progress): void {
-    this.#progress.set(job, progress);
+  /** `nowMs`: milliseconds that never go back. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
   }
 
+  tell(job: JobId, progress: Progress): void {
+    this.#progress.set(job, { told: progress, atMs: this.#nowMs() });
+  }
+
+  /** What the job's agent said last; null when that is too long ago. */
   progress(job: JobId): Progress | null {
-    return this.#progress.get(job) ?? null;
+    const last = this.#progress.get(job);
+    return last === undefined || this.#nowMs() - last.atMs > heldForMs ? null : last.told;
   }
 
   /** The job has ended: what its agent said last no longer holds. */

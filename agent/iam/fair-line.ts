@@ -21,11 +21,6 @@ export class FairLine<T extends WaitingFor> {
     return this.#interactive.size + this.#batch.size;
   }
 
-  /** A person waits for one of them. */
-  get urgent(): boolean {
-    return this.#interactive.size > 0;
-  }
-
   add(item: T): void {
     (item.interactive ? this.#interactive : this.#batch).add(item);
   }

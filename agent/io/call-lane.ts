@@ -96,7 +96,7 @@ export class CallLane {
     }
   }
 
-  /** Resolves when the place is there; only then it is decided who has it. */
+  /** Resolves when the place is there; only then it is decided who has it. Lanes take turns: each waits for one place at most. */
   #placed(permit: Permit): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const task = async (): Promise<void> => {
@@ -104,7 +104,7 @@ export class CallLane {
       resolve();
       await next?.go(permit);
     };
-    void this.#places.add(task, { priority: this.#line.urgent ? 1 : 0 });
+    void this.#places.add(task);
     return promise;
   }
 }

@@ -125,4 +125,20 @@ describe('control plane: job watch', () => {
     watch.notify(job);
     expect(await listener.changed(10, never)).to.equal(false);
   });
+
+  it('holds what an agent told for as long as it goes on telling', () => {
+    const clock = { ms: 0 };
+    const watch = new JobWatch(() => clock.ms);
+    const job = jobIds(() => 1)();
+    const told = { done: 1, failed: 0, waiting: 9, reason: 'rate_limit' };
+    expect(watch.progress(job)).to.equal(null);
+    watch.tell(job, told);
+    clock.ms = 15_000;
+    expect(watch.progress(job)).to.deep.equal(told);
+    clock.ms = 15_001;
+    expect(watch.progress(job)).to.equal(null);
+    watch.tell(job, told);
+    watch.forget(job);
+    expect(watch.progress(job)).to.equal(null);
+  });
 });

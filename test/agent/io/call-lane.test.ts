@@ -56,6 +56,26 @@ describe('turns between jobs, roles and principals', () => {
     caller.close();
   });
 
+  it('gives places to roles by turns, however many calls one of them has, and whoever waits for them', async () => {
+    const { caller, open, order, settle } = held();
+    const all = Array.from({ length: 20 }, (_none, index) =>
+      caller.call(request({ sessionName: `a${index}`, roleArn: 'a', job: `a${index}`, interactive: true })),
+    );
+    await settle();
+    all.push(caller.call(request({ sessionName: 'b', roleArn: 'b', job: 'b' })));
+    for (let ended = 0; ended < 3; ended += 1) {
+      open.shift()?.();
+      await settle();
+    }
+    expect(order.slice(0, 5)).to.include('b');
+    while (order.length < 21 || open.length > 0) {
+      open.shift()?.();
+      await settle();
+    }
+    await Promise.all(all);
+    caller.close();
+  });
+
   it('says which calls wait for a place', async () => {
     const { caller, open, settle } = held();
     const all = ['a', 'b', 'c', 'd', 'e'].map((sessionName) => caller.call(request({ sessionName, job: 'j' })));
