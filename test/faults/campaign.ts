@@ -21,6 +21,8 @@ export interface CampaignOptions {
   /** Faults of one run. */
   readonly faultsOfRun: number;
   readonly say: (text: string) => void;
+  /** Aborted to end early: runs under way are finished and judged. */
+  readonly signal?: AbortSignal;
 }
 
 interface Found {
@@ -105,12 +107,14 @@ class Campaign {
 
   #stepsWanted(): boolean {
     const { crashes, stepShare } = this.#options;
+    if (this.#options.signal?.aborted === true) return false;
     return this.#series.length > 0 && this.counts.crashTotal < crashes * stepShare;
   }
 
   #groups(): readonly FaultGroup[] {
     const { crashes, links } = this.#options;
     const groups: FaultGroup[] = [];
+    if (this.#options.signal?.aborted === true) return groups;
     if (this.counts.crashTotal < crashes) groups.push('crashes');
     if (this.counts.linkTotal < links) groups.push('links');
     return groups;

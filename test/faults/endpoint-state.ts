@@ -31,8 +31,14 @@ export function standingKeys(user: string): readonly string[] {
   return [1, 2].map((number) => `AKIA${hash(`${user}/${number}`).slice(0, 16)}`);
 }
 
+/** A listing whose name begins so has one page of so many users, each with a path of so many characters. */
+export const largePage = { users: 40, pathCharacters: 8_000 } as const;
+const isLarge = /^\/large-/;
+
 /** User names page by page: 1 to 5 pages of 0 to 4 users. */
 function listing(prefix: string): readonly (readonly string[])[] {
+  if (isLarge.test(prefix))
+    return [Array.from({ length: largePage.users }, (_, item) => `${prefix.replaceAll('/', '')}.${item}`)];
   const digits = hash(prefix)
     .split('')
     .map((digit) => Number.parseInt(digit, 16));
@@ -148,7 +154,8 @@ function usersPage(prefix: string, page: number): string {
 
 function userXml(user: string, id: string): string {
   const arn = `arn:aws:iam::123456789012:user/${user}`;
-  return `<Path>/</Path><UserName>${user}</UserName><UserId>${id}</UserId><Arn>${arn}</Arn><CreateDate>${made}</CreateDate>`;
+  const path = user.startsWith('large-') ? `/${'x'.repeat(largePage.pathCharacters)}/` : '/';
+  return `<Path>${path}</Path><UserName>${user}</UserName><UserId>${id}</UserId><Arn>${arn}</Arn><CreateDate>${made}</CreateDate>`;
 }
 
 function list<T>(name: string, items: readonly T[], xml: (item: T) => string): string {

@@ -5,6 +5,7 @@ import type { Violation } from './checker/evidence.ts';
 import { Counts } from './counts.ts';
 import { enumerate } from './enumerate.ts';
 import type { Mutant } from './mutant-list.ts';
+import { outage } from './outage.ts';
 import { rollback } from './rollback.ts';
 import { forget, runWorld } from './run-world.ts';
 
@@ -55,6 +56,8 @@ async function once(
     }
     case 'rollback':
       return (await rollback(options)).violations;
+    case 'outage':
+      return (await outage(options)).violations;
     default:
       return how satisfies never;
   }

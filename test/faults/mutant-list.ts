@@ -10,7 +10,9 @@ type Hunt =
   /** Runs with faults drawn at random. */
   | { readonly kind: 'random'; readonly groups: readonly FaultGroup[]; readonly only: string | null }
   /** The agent's disk image put back. */
-  | { readonly kind: 'rollback' };
+  | { readonly kind: 'rollback' }
+  /** The control plane away, and more results than the agent's quota has room for. */
+  | { readonly kind: 'outage' };
 
 export interface Mutant {
   /** The rule that is gone. */
@@ -194,6 +196,11 @@ const agentMutants: readonly Mutant[] = [
     name: 'no row starts before the first welcome',
     mutation: edit('agent/agent.ts', 'await jobs.recover();', 'await jobs.recover(); jobs.start();'),
     hunt: { kind: 'rollback' },
+  },
+  {
+    name: 'no row starts while the spool is full',
+    mutation: edit('agent/job/jobs.ts', 'const full = bytes >= spoolQuotaBytes;', 'const full = false;'),
+    hunt: { kind: 'outage' },
   },
 ];
 

@@ -1,11 +1,14 @@
-// The campaign as a command: node test/faults/run.ts --crashes 1000 --links 1000 --seed S [--only NAME] [--worlds N] [--folder DIR]
+// The campaign as a command: node test/faults/run.ts --crashes 1000 --links 1000 --seed S [--only NAME] [--steps SHARE] [--worlds N] [--folder DIR]
+// `--steps` is the part of the crashes that go through the steps of a job one by one. The first SIGINT or SIGTERM ends it early, with its counts.
 // Exit 1 when something was found; the evidence is in the folder that it names.
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCampaign } from './campaign.ts';
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+const early = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => (early.signal.aborted ? process.exit(1) : early.abort()));
 // Every program that runs has one listener.
 process.setMaxListeners(0);
 
@@ -15,6 +18,7 @@ const { values } = parseArgs({
     links: { type: 'string', default: '1000' },
     seed: { type: 'string', default: String(Date.now()) },
     only: { type: 'string' },
+    steps: { type: 'string', default: '0.5' },
     worlds: { type: 'string', default: '5' },
     folder: { type: 'string' },
   },
@@ -30,12 +34,14 @@ const { counts, found } = await runCampaign({
   seed,
   crashes: Number(values.crashes),
   links: Number(values.links),
-  stepShare: 0.5,
+  stepShare: Number(values.steps),
   only: values.only ?? null,
   worlds: Number(values.worlds),
   faultsOfRun: 24,
   say,
+  signal: early.signal,
 });
+if (early.signal.aborted) say('ended early');
 say(counts.text());
 for (const { folder: kept, seed: own, violations } of found)
   say(`${violations.length} violations: ${kept} (seed ${own})`);

@@ -22,6 +22,8 @@ export interface WorldOptions {
 }
 
 export const agentName = 'host-1';
+/** The smallest that a configuration may name. */
+export const spoolQuotaMib = 16;
 const heartbeatMs = 700;
 
 /** Both programs load protocol/. */
@@ -70,7 +72,7 @@ export async function makeParts(options: WorldOptions): Promise<Parts> {
   const planeLink = await FaultProxy.start({ target: relay.url, framing: 'websocket' });
   const awsLink = await FaultProxy.start({ target: endpoint.url, framing: 'http' });
   const hostFolder = join(folder, 'host');
-  const settings = { endpoint: awsLink.url, reconnectSeconds: 1 };
+  const settings = { endpoint: awsLink.url, reconnectSeconds: 1, more: `spool_quota_mib: ${spoolQuotaMib}` };
   const host = await Host.make(hostFolder, planeUrl, settings);
   const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
