@@ -24,6 +24,7 @@ export interface JobState {
 
 const openStatuses: ReadonlySet<string> = new Set(['queued', 'sent', 'running']);
 const stuckMs = 20_000;
+const pollMs = 150;
 /** Starts that a world may need before anything moves; on a busy host a start takes seconds. */
 const startsBeforeStuck = 8;
 const shownNames: Readonly<Record<ProgramName, string>> = { agent: 'agent', plane: 'control plane' };
@@ -44,6 +45,7 @@ export class World {
   readonly #fingerprint: string;
   readonly #stuckMs: number;
   readonly #asked: AskedJob[] = [];
+  readonly #over = new Set<string>();
   #names = 0;
   readonly #crashed: Record<ProgramName, boolean> = { agent: false, plane: false };
   #programs: Record<ProgramName, RunningProgram | null> = { agent: null, plane: null };
@@ -164,9 +166,16 @@ export class World {
     this.#expect(id, () => statuses);
   }
 
+  /** The jobs that had not ended when they were last looked at. */
   async states(): Promise<readonly JobState[]> {
-    const answer = await this.api('/api/v1/jobs?limit=500');
-    return ((await answer.json()) as { jobs: JobState[] }).jobs;
+    const looked: JobState[] = [];
+    for (const { id } of this.#asked) {
+      if (this.#over.has(id)) continue;
+      const state = (await (await this.api(`/api/v1/jobs/${id}`)).json()) as JobState;
+      if (!openStatuses.has(state.status)) this.#over.add(id);
+      looked.push(state);
+    }
+    return looked;
   }
 
   async open(): Promise<readonly JobState[]> {
@@ -201,7 +210,7 @@ export class World {
       }
       this.start('plane');
       this.start('agent');
-      await sleep(60);
+      await sleep(pollMs);
     }
     await this.endpoint.settled();
     return true;
