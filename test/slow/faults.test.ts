@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { join } from 'node:path';
 import { runCampaign } from '../faults/campaign.ts';
 import { Counts } from '../faults/counts.ts';
-import { hunt } from '../faults/hunt.ts';
+import { type Caught, hunt } from '../faults/hunt.ts';
 import { mutants } from '../faults/mutant-list.ts';
 import { rollback } from '../faults/rollback.ts';
 import { scratch } from '../support/programs.ts';
@@ -42,13 +42,21 @@ describe('delivery guarantees under faults', () => {
     expect(violations).to.deep.equal([]);
   });
 
-  for (const [index, mutant] of mutants.entries()) {
-    if (mutant.short !== true) continue;
-    it(`are seen to break without: ${mutant.name}`, async () => {
-      const where = { folder: join(folder.path, `mutant-${index}`), seed, mostRuns: 4 };
-      const { violation, runs, seconds } = await hunt(mutant, where);
-      console.log(`      in ${runs} runs, ${seconds} s: ${violation?.rule}`);
-      expect(violation).to.be.an('object');
+  describe('are seen to break without', () => {
+    const short = mutants.filter((mutant) => mutant.short === true);
+    let hunts: readonly Promise<Caught>[] = [];
+
+    before(() => {
+      const where = (index: number): string => join(folder.path, `mutant-${index}`);
+      hunts = short.map((mutant, index) => hunt(mutant, { folder: where(index), seed, mostRuns: 4 }));
     });
-  }
+
+    for (const [index, { name }] of short.entries()) {
+      it(name, async () => {
+        const caught = await hunts[index];
+        expect(caught?.violation).to.be.an('object');
+        console.log(`        in ${caught?.runs} runs, ${caught?.seconds} s: ${caught?.violation?.rule}`);
+      });
+    }
+  });
 });
