@@ -240,7 +240,7 @@ export class Jobs {
       // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
       const { runJob } = await import('./run-job.ts');
       const caller = jobCaller(this.#ports.caller, record);
-      const ports = { ...this.#ports, caller, turns: this.turns, nowMs: () => time.nowMs(), spool: this.#spool };
+      const ports = { ...this.#ports, caller, turns: this.turns, nowMs: time.running(), spool: this.#spool };
       await runJob(record, ports);
     }
     if (record.state.phase !== 'finished' || record.statement !== null) return;
