@@ -24,7 +24,9 @@ const rowsOf = (stdout: string): number[] =>
     .split('\n')
     .map((line) => (JSON.parse(line) as { row: number }).row);
 
-describe('iam-agent exec through a running agent', () => {
+describe('iam-agent exec through a running agent', function () {
+  // Many starts of programs, one after the other.
+  this.timeout(60_000);
   let local: LocalAgent;
   let alone: Host;
   before(async () => {

@@ -6,7 +6,9 @@ import { statusSchema } from '../../agent/local/status.ts';
 import { Host } from '../support/programs.ts';
 import { csv, LocalAgent, until } from '../support/local-agent.ts';
 
-describe('iam-agent status', () => {
+describe('iam-agent status', function () {
+  // Many starts of programs, one after the other.
+  this.timeout(60_000);
   let local: LocalAgent;
   before(async () => (local = await LocalAgent.start()));
   after(() => local.stop());
