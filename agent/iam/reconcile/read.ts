@@ -30,6 +30,9 @@ export type Listed =
 /** A read that fails for longer is given up: another follows, or the call does. */
 export const readRetryMs = 5_000;
 
+/** A reason is kept in the journal, and AWS's texts have no limit. */
+const maxReasonCharacters = 1_000;
+
 /** Of the longest listing there is: the roles or policies of an account, a thousand a page. */
 const maxPages = 20;
 
@@ -77,7 +80,9 @@ export async function readItems(
     if (once.kind === 'failed') {
       const { awsCode, text } = once.failure;
       const none = awsCode !== null && ['NoSuchEntity', ...(read.noneCodes ?? [])].includes(awsCode);
-      return none ? { kind: 'items', items, atMs, none } : { kind: 'failed', reason: text };
+      return none
+        ? { kind: 'items', items, atMs, none }
+        : { kind: 'failed', reason: text.slice(0, maxReasonCharacters) };
     }
     items.push(...itemsIn(once.result, read.at));
     if (page === 0) atMs = timeOf(once.result);

@@ -78,7 +78,7 @@ export async function reconcile(
 ): Promise<Envelope> {
   const { operation } = call.action;
   const rule = readBackOf(operation);
-  const lead = `The outcome of ${operation} is unknown: the call may or may not have been carried out (${why}).`;
+  const lead = `The outcome of ${operation} is unknown: the call may or may not have been carried out (${why.replace(/\.$/, '')}).`;
   const end = (sentence: string): Envelope => failureEnvelope(formOf(call), 'outcome_unknown', `${lead} ${sentence}`);
   if (rule === undefined || rule.kind === 'unreadable') {
     const reason = rule?.reason ?? 'this agent knows no read for it';
