@@ -29,8 +29,8 @@ import { TrustedTime } from './job/trusted-time.ts';
 const dayMs = 24 * 3_600_000;
 /** Once an hour, away from the full hour, when everybody else cleans up. */
 const housekeepingTimes = '17 * * * *';
-/** The scheduler takes longer to find its first time than everything else at the start, and nothing waits for it. */
-const housekeepingStartMs = 3_000;
+/** How often a journal without jobs is looked at. */
+const untilFirstWorkMs = 10 * 60_000;
 
 export interface ComposeOptions {
   readonly version: string;
@@ -212,10 +212,13 @@ function tokenMaker(identity: Identity, journal: Journal, clock: Clock, stored: 
   };
 }
 
-/** Returns how to stop it. */
+/**
+ * Returns how to stop it. It begins when the journal holds a job or a local run: before there is nothing to clean, and the scheduler would be a
+ * fifth of what the daemon holds (it needs the time zones).
+ */
 function keepHouse(journal: Journal & RunLog, clock: Clock, events: EventSink): () => Promise<void> {
   const stopping = new AbortController();
-  const scheduled = clock.sleep(housekeepingStartMs, stopping.signal).then(
+  const scheduled = firstWork(journal, clock, stopping.signal).then(
     async () => {
       const { schedule } = await import('./io/schedule-node-cron.ts');
       return schedule(housekeepingTimes, () => clean(journal, clock, events), {
@@ -230,6 +233,12 @@ function keepHouse(journal: Journal & RunLog, clock: Clock, events: EventSink): 
     stopping.abort();
     await (await scheduled)?.stop();
   };
+}
+
+/** Rejects when the signal aborts, or when the journal was closed. */
+async function firstWork(journal: Journal & RunLog, clock: Clock, signal: AbortSignal): Promise<void> {
+  while ((await journal.recentJobs(1)).length === 0 && (await journal.recentRuns(1)).length === 0)
+    await clock.sleep(untilFirstWorkMs, signal);
 }
 
 async function clean(journal: Journal & RunLog, clock: Clock, events: EventSink): Promise<void> {

@@ -9,6 +9,7 @@ import { measureLatency } from './measure/latency.ts';
 import { measureListing } from './measure/listing-path.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureRows } from './measure/rows.ts';
+import { stopChildren } from './measure/process-figures.ts';
 import { measureThrottled } from './measure/throttled.ts';
 
 const notPossible =
@@ -59,9 +60,17 @@ const { values } = parseArgs({
   },
 });
 const wanted = wantedKeys(values.only);
+// What runs then ends with an error and cleans up behind itself; a second signal ends this process at once.
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    stopping = true;
+    process.exitCode = 1;
+    stopChildren();
+  });
 const results: Partial<Record<Key, number | null>> = {};
 for (const part of new Set(wanted.map((key) => targets[key].part))) {
-  const { figures, notes = [] } = await measured(part, values.quick);
+  const { figures, notes = [] } = stopping ? { figures: {}, notes: ['stopped'] } : await measured(part, values.quick);
   for (const note of notes) say(`  ${note}`);
   for (const key of wanted.filter((name) => targets[name].part === part)) {
     const value = figures[key] ?? null;

@@ -23,7 +23,7 @@ export interface RunJobPorts extends Omit<RowPorts, OfOneRow> {
 
 const window = 128;
 const longestWaitMs = 60_000;
-/** Rows that have ended in memory and not yet on disk: what may be run again after a crash, if it is repeatable. */
+/** Rows of reads that have ended in memory and not yet on disk: after a crash they run again. */
 const mostEnding = 64;
 
 type RunningPorts = RunJobPorts & { readonly stops: JobStops };
@@ -124,7 +124,7 @@ async function ringWhenLate(record: JobRecord, ports: RunningPorts, over: AbortS
   }
 }
 
-/** `answered` is called when the row's end is known, before it is durable. */
+/** `answered` is called when the end of a read is known, before it is durable. */
 async function runPlanned(
   record: JobRecord,
   pending: PendingRow,
@@ -151,7 +151,8 @@ async function runPlanned(
         },
         end: (index, end) => {
           const durable = record.end([{ row: index, ...end }]);
-          answered();
+          // A change keeps its place until it is durable: after a crash it would be reported as unknown, and no more of them than were under way.
+          if (plan.action.repeat === 'safe') answered();
           return durable;
         },
       },

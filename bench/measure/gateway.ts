@@ -41,12 +41,14 @@ export async function measureGateway({ quick, say }: Scale): Promise<Found> {
     const first = await all(crowds, 'connect');
     await delay(settleMs);
     const perAgent = (memoryKib(pid, 'VmRSS') - before) / agents;
-    say(`${agents} agents connected in ${first.toFixed(1)} s, ${perAgent.toFixed(1)} KiB each`);
+    say(`${agents} agents connected in ${first.seconds.toFixed(1)} s, ${perAgent.toFixed(1)} KiB each`);
     await all(crowds, 'drop');
     await all(crowds, 'prepare');
     const storm = await all(crowds, 'connect');
+    say(`all again in ${storm.seconds.toFixed(1)} s; ${storm.redials} dials were made again`);
+    if (storm.open < agents) throw new Error(`only ${storm.open} of ${agents} links are open`);
     return {
-      figures: { gateway_kib_per_agent: perAgent, gateway_storm_s: storm },
+      figures: { gateway_kib_per_agent: perAgent, gateway_storm_s: storm.seconds },
       ...(quick ? { notes: [`gateway: measured with ${agents} agents in place of 10,000`] } : {}),
     };
   } finally {
@@ -56,11 +58,22 @@ export async function measureGateway({ quick, say }: Scale): Promise<Found> {
   }
 }
 
-/** Seconds until the last of them is done. */
-async function all(crowds: readonly Running[], word: string): Promise<number> {
+interface Answer {
+  readonly seconds: number;
+  readonly redials: number;
+  readonly open: number;
+}
+
+/** Of all crowds together; the seconds are those of the last to be done. */
+async function all(crowds: readonly Running[], word: string): Promise<Answer> {
   for (const crowd of crowds) crowd.tell(word);
-  const answers = await Promise.all(crowds.map((crowd) => crowd.line()));
-  return Math.max(...answers.map((answer) => (JSON.parse(answer) as { seconds: number }).seconds));
+  const lines = await Promise.all(crowds.map((crowd) => crowd.line()));
+  const answers = lines.map((line) => JSON.parse(line) as Answer);
+  return {
+    seconds: Math.max(...answers.map(({ seconds }) => seconds)),
+    redials: answers.reduce((sum, { redials }) => sum + redials, 0),
+    open: answers.reduce((sum, { open }) => sum + open, 0),
+  };
 }
 
 /** Node raises its own limit to the hard one. */

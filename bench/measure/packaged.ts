@@ -1,6 +1,6 @@
 // The daemon as it is to be shipped: one bundle, and V8's compile cache beside it, so that a start neither strips types nor compiles again.
 // Packaging is not part of this repository yet; until then the bench makes the bundle itself, in a folder that goes with the run.
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ export async function packagedAgent(folder: string): Promise<readonly [command: 
     logLevel: 'warn',
     output: { dir: folder, format: 'esm', entryFileNames: 'iam-agent.mjs', minify: true },
   });
+  for (const name of await readdir(folder)) await onlyAscii(join(folder, name));
   await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
   const start = join(folder, 'start.mjs');
   const cache = JSON.stringify(join(folder, 'cache'));
@@ -32,4 +33,11 @@ export async function packagedAgent(folder: string): Promise<readonly [command: 
     `import { enableCompileCache } from 'node:module';\nenableCompileCache(${cache});\nawait import('./iam-agent.mjs');\n`,
   );
   return [process.execPath, ...flags, start];
+}
+
+/** V8 keeps a source with one character beyond Latin-1 at two bytes a character. */
+async function onlyAscii(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8');
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  await writeFile(path, text.replaceAll(/[^\0-\x7f]/g, escape));
 }

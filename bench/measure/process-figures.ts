@@ -66,6 +66,12 @@ export async function result<T>(command: string, args: readonly string[], env?: 
   }
 }
 
+/** Asks every process that this one started to end. */
+export function stopChildren(): void {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim();
+  for (const pid of children === '' ? [] : children.split(' ')) process.kill(Number(pid), 'SIGTERM');
+}
+
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
