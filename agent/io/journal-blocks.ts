@@ -2,7 +2,6 @@
 // an acknowledgement that ends inside one cuts it in two.
 import { Buffer } from 'node:buffer';
 import { limits } from '../../protocol/limits.ts';
-import type { StoredEntry } from '../job/journal.ts';
 import { JournalError } from './journal-error.ts';
 import { entryOf } from './journal-records.ts';
 
@@ -11,13 +10,6 @@ export interface BlockEntry {
   readonly text: string;
   /** Of the line alone: the spool quota is counted with it. */
   readonly bytes: number;
-}
-
-/** Consecutive entries of one job. */
-export interface EntryBlock {
-  readonly job: string;
-  readonly first: number;
-  readonly entries: readonly BlockEntry[];
 }
 
 /** A block is about one frame: what is read back to be sent is read whole. */
@@ -52,8 +44,4 @@ function textsOf(text: string): string[] {
   if (end < 0 || at !== text.length)
     throw new JournalError('damaged', 'a block of entries has a length that it was not written with');
   return texts;
-}
-
-export function storedEntries(first: number, entries: readonly BlockEntry[]): readonly StoredEntry[] {
-  return entries.map(({ text }, index) => entryOf(first + index, text));
 }

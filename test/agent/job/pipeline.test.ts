@@ -1,17 +1,10 @@
 // One row through its steps: what goes into the spool, in which order, and what is durable before a call leaves.
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { systemClock } from '../../../agent/io/clock-system.ts';
-import type { CallAnswer, CallRequest } from '../../../agent/iam/iam-caller.ts';
-import { allowJob } from '../../../agent/job/allow-job.ts';
-import type { PendingRow, RowProgress } from '../../../agent/job/journal.ts';
-import { type RowPorts, runRow } from '../../../agent/job/pipeline.ts';
-import { Turns } from '../../../agent/job/turns.ts';
+import type { CallAnswer } from '../../../agent/iam/iam-caller.ts';
 import type { Connection } from '../../../agent/connection.ts';
-import { isRefusal } from '../../../protocol/error-codes.ts';
-import type { JobInputs, JobOptions } from '../../../protocol/job-claims.ts';
-import { aConnection, type SeenEntry } from '../../support/job-fixture.ts';
-import { answerOf, ScriptedCaller } from '../../support/scripted-caller.ts';
+import { answerOf } from '../../support/scripted-caller.ts';
+import { failure, run } from '../../support/row-run.ts';
 
 const member = (number: number): string =>
   `<member><UserName>alice</UserName><AccessKeyId>AKIA${number}</AccessKeyId><Status>Active</Status></member>`;
@@ -20,83 +13,6 @@ const page = (numbers: readonly number[], marker: string | null): CallAnswer =>
     'ListAccessKeys',
     `<AccessKeyMetadata>${numbers.map(member).join('')}</AccessKeyMetadata><IsTruncated>${marker !== null}</IsTruncated>${marker === null ? '' : `<Marker>${marker}</Marker>`}`,
   );
-const failure: CallAnswer = {
-  kind: 'answer',
-  status: 404,
-  headers: [['Content-Type', 'text/xml']],
-  body: '<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>gone</Message></Error><RequestId>r</RequestId></ErrorResponse>',
-  attempts: 1,
-};
-
-interface Ran {
-  /** What happened, in order. */
-  readonly log: string[];
-  readonly lines: SeenEntry[];
-  readonly progress: RowProgress[];
-  readonly outcome: string | null;
-}
-
-interface Setting {
-  readonly action?: string;
-  readonly inputs?: JobInputs;
-  readonly options?: JobOptions;
-  readonly line?: string;
-  readonly progress?: RowProgress | null;
-  readonly connection?: Partial<Connection>;
-  readonly ports?: Partial<RowPorts>;
-}
-
-type Script = (request: CallRequest, earlier: number) => CallAnswer | Promise<CallAnswer>;
-
-async function run(script: Script, setting: Setting = {}): Promise<Ran> {
-  const request = {
-    action: setting.action ?? 'list_access_keys',
-    connection: 'main',
-    inputs: setting.inputs ?? { Username: '{{ user }}' },
-    options: setting.options ?? {},
-  };
-  const plan = allowJob(request, new Map([['main', { ...aConnection, ...setting.connection }]]));
-  if (isRefusal(plan)) throw new Error(plan.detail);
-  const [log, lines, progress]: [string[], SeenEntry[], RowProgress[]] = [[], [], []];
-  const take = (texts: readonly string[]): void =>
-    void lines.push(...texts.map((text) => JSON.parse(text) as SeenEntry));
-  const caller = new ScriptedCaller((asked, earlier) => {
-    log.push(`call ${asked.operation}`);
-    return script(asked, earlier);
-  });
-  const pending: PendingRow = { row: 4, line: setting.line ?? '{"user":"alice"}', progress: setting.progress ?? null };
-  const signal = new AbortController().signal;
-  const outcome = await runRow(plan, pending, {
-    work: { job: 'job-1' },
-    sessionName: 'session',
-    caller,
-    clock: systemClock(),
-    turns: new Turns(),
-    events: () => undefined,
-    stop: () => null,
-    room: () => Promise.resolve(),
-    drain: signal,
-    signal,
-    waits: signal,
-    reads: signal,
-    sink: {
-      progress: (_row, texts, made) => {
-        log.push(made.intent === null ? `page of ${texts.length}` : 'intent');
-        take(texts);
-        progress.push(made);
-        return Promise.resolve();
-      },
-      end: (_row, end) => {
-        log.push(`end ${end.outcome} ${end.items}`);
-        take(end.lines);
-        return Promise.resolve();
-      },
-    },
-    ...setting.ports,
-  });
-  return { log, lines, progress, outcome };
-}
-
 describe('a row', () => {
   it('of a listing commits each page with the marker after it, and ends with the last', async () => {
     const { log, lines, progress } = await run((_request, earlier) =>
@@ -198,63 +114,6 @@ describe('a row', () => {
     expect(log).to.deep.equal(['end succeeded 1']);
     expect(lines[0]?.envelope?.result).to.deep.equal({
       DryRun: { Service: 'iam', Operation: 'ListAccessKeys', Input: { UserName: 'alice' } },
-    });
-  });
-
-  describe('on a connection that marks what it makes', () => {
-    const connection = { markCreated: true, readBackSeconds: 0 };
-    const inputs = { Username: '{{ user }}', Tags: [{ Key: 'team', Value: 'red' }] };
-    const setting: Setting = { action: 'create_user', inputs, connection };
-    const marked = [
-      { Key: 'team', Value: 'red' },
-      { Key: 'iam-agent:job', Value: 'job-1/4' },
-    ];
-
-    it('shows the mark in a dry run', async () => {
-      const { lines } = await run(() => failure, { ...setting, options: { dry_run: true } });
-      expect(lines[0]?.envelope?.result).to.have.nested.property('DryRun.Input.Tags').that.deep.equals(marked);
-    });
-
-    it('sends it, and keeps it with the intent', async () => {
-      const sent: unknown[] = [];
-      const { progress } = await run(({ operation, input }) => {
-        if (operation === 'CreateUser') sent.push(input['Tags']);
-        return operation === 'CreateUser' ? answerOf('CreateUser', '<User/>') : failure;
-      }, setting);
-      expect(sent).to.deep.equal([marked]);
-      expect(progress[0]?.intent?.call).to.deep.include({ mark: 'job-1/4' });
-    });
-
-    it('finds it after a restart', async () => {
-      const { progress } = await run(() => failure, setting);
-      const answers: Readonly<Record<string, CallAnswer>> = {
-        GetUser: answerOf(
-          'GetUser',
-          '<User><UserName>alice</UserName><UserId>AIDA1</UserId><Path>/</Path><Arn>a</Arn></User>',
-        ),
-        ListUserTags: answerOf(
-          'ListUserTags',
-          '<Tags><member><Key>iam-agent:job</Key><Value>job-1/4</Value></member></Tags>',
-        ),
-      };
-      const stored = JSON.parse(JSON.stringify(progress[0])) as RowProgress;
-      const { lines, log } = await run(({ operation }) => answers[operation] ?? failure, {
-        ...setting,
-        progress: stored,
-        connection: { markCreated: false, readBackSeconds: 0.05 },
-      });
-      expect(log).to.deep.equal(['call GetUser', 'call ListUserTags', 'end unknown 1']);
-      expect(lines[0]?.envelope?.error)
-        .to.contain('the agent stopped before its answer came')
-        .and.to.contain("It carries this call's mark: this call made it.");
-    });
-
-    it('refuses a row that uses its key, and marks nothing else', async () => {
-      const own = { ...inputs, Tags: [{ Key: 'iam-agent:job', Value: '{{ user }}' }] };
-      const { lines, outcome } = await run(() => failure, { ...setting, inputs: own });
-      expect([outcome, lines[0]?.envelope?.error_code]).to.deep.equal(['refused', 'invalid_input']);
-      const dry = await run(() => failure, { ...setting, options: { dry_run: true }, connection: {} });
-      expect(dry.lines[0]?.envelope?.result).to.have.nested.property('DryRun.Input.Tags').that.deep.equals(inputs.Tags);
     });
   });
 
