@@ -45,8 +45,6 @@ function errorOf(step: CallStep): string {
 
 /** Where what moto is arranged with is what the change asks for already. */
 const others: Readonly<Record<string, (when: When) => Parameters>> = {
-  // Its usual codes are in every ARN.
-  EnableMFADevice: () => ({ AuthenticationCode1: '918273', AuthenticationCode2: '645546' }),
   UpdateAccountPasswordPolicy: (when) => ({ MinimumPasswordLength: when === 'after' ? 12 : 13 }),
   UpdateAssumeRolePolicy: () => ({
     PolicyDocument: {

@@ -73,7 +73,7 @@ SUCCESSES = {
     "DetachGroupPolicy": lambda w: w.attached("group"),
     "DetachRolePolicy": lambda w: w.attached("role"),
     "DetachUserPolicy": lambda w: w.attached("user"),
-    "EnableMFADevice": lambda w: {**w.user(), **w.mfa(), "AuthenticationCode1": "123456", "AuthenticationCode2": "654321"},
+    "EnableMFADevice": lambda w: {**w.user(), **w.mfa(), "AuthenticationCode1": "918273", "AuthenticationCode2": "645546"},
     "GenerateCredentialReport": lambda w: {},
     "GetAccessKeyLastUsed": lambda w: {"AccessKeyId": w.key()["AccessKeyId"]},
     "GetAccountAuthorizationDetails": lambda w: w.everything(),
