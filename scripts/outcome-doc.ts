@@ -37,16 +37,16 @@ known by the role that is assumed; connections without a role count as of one ac
 connection with a role beside one without for the same account, it cannot hold back.
 
 **\`deactivate_orphans\`** of a connection: a key nobody holds the secret of should not be usable. When the answer to
-\`create_access_key\` or \`create_service_specific_credential\` was lost, what was there before is known, and exactly one
-candidate fits, dated by AWS no earlier than the read before the call, it is made inactive, after that was noted in the journal;
-the text says so, or why not. Nothing is deleted, so
-what was somebody else's after all can be made active again. It is the host's rule: the connection's \`allow\` list does not need
-the update, and neither a cancel of the job nor its latest start stops it. A drain leaves it to the next start.
+\`create_access_key\` or \`create_service_specific_credential\` was lost, what was there before is known, exactly one
+candidate fits, and AWS dates it no earlier than the read before the call, it is made inactive, after that was noted in the
+journal; the text says so, or why not. Nothing is deleted, so what was somebody else's after all can be made active again.
+It is the host's rule: the connection's \`allow\` list does not need the update, and neither a cancel of the job nor its latest
+start stops it. A drain leaves it to the next start.
 
 **\`mark_created\`** of a connection: what can be made with tags gets one more, \`iam-agent:job\` = job id and row
-(\`JOB/ROW\`; \`exec-…/ROW\` for \`iam-agent exec\`). A lost call's own thing is then told with certainty: "this call made it". A dry
-run shows the tag. AWS asks for the permission to tag (\`iam:TagUser\` and so on), and 50 tags of the job's own leave no room for it. A job
-that uses the key itself is refused. Off by default: results then differ from boto3's by that tag.
+(\`JOB/ROW\`; \`exec-…/ROW\` for \`iam-agent exec\`). A lost call's own thing is then told from any other: "this call made it",
+or whose mark it carries. A dry run shows the tag. AWS asks for the permission to tag (\`iam:TagUser\` and so on), and 50 tags of
+the job's own leave no room for it. A job that uses the key itself is refused. Off by default: results then differ from boto3's by that tag.
 
 `;
 
