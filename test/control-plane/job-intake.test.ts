@@ -122,7 +122,12 @@ describe('control plane: job intake', () => {
     ['a row that is too large', [head, '{}', `{"a":"${'x'.repeat(limits.rowBytes)}"}`], /^413 row_too_large: line 3/],
     [
       'a token that no frame could carry',
-      [JSON.stringify({ ...request, inputs: { A: 'x'.repeat(230_000) } })],
+      [
+        JSON.stringify({
+          ...request,
+          inputs: Object.fromEntries(['A', 'B', 'C'].map((name) => [name, 'x'.repeat(230_000)])),
+        }),
+      ],
       /^400 request_invalid: the signed job/,
     ],
   ];

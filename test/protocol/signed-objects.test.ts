@@ -1,5 +1,6 @@
 // Every signed object is read back by its own reader, at the edges of its time window, and by no other reader.
 import { expect } from 'chai';
+import { decodeFrameToAgent, encodeFrame } from '../../protocol/codec.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished, verifyFinished } from '../../protocol/finished-statement.ts';
 import { checkJobTime, signJob, tokenDigest, verifyJob } from '../../protocol/job-token.ts';
@@ -53,6 +54,21 @@ describe('signed objects', () => {
     expect(tokenDigest(hashing, token)).not.to.equal(
       tokenDigest(hashing, await signJob({ ...claims, sub: 'b' }, root.privateKey, root.kid)),
     );
+  });
+
+  it('job token: one of the largest job, with full inputs beside it, fits its limit and a frame', async () => {
+    const chunks = Array.from({ length: limits.jobRows / limits.chunkRows }, (_, chunk) => ({
+      rows: limits.chunkRows,
+      digest: hashing.sha256(String(chunk)),
+    }));
+    const inputs = { Document: 'x'.repeat(100_000) };
+    const claims = { ...jobClaims(issuer(root)), inputs, rows: { count: limits.jobRows, chunks } };
+    const token = await signJob(claims, root.privateKey, root.kid);
+    expect(token.length).to.be.within(700_000, limits.tokenBytes);
+    const frame = decodeFrameToAgent(encodeFrame({ type: 'job', token }));
+    if (frame.kind !== 'frame' || frame.frame.type !== 'job') throw new Error('the frame was refused');
+    const trust = { agent, controlPlane: issuer(root), keys: keysOf(root) };
+    expect(await verifyJob(frame.frame.token, trust)).to.deep.equal({ kind: 'verified', claims, kid: root.kid });
   });
 
   it('job token: does not sign what it would not read', () => {
