@@ -50,6 +50,7 @@ export class JobRecord {
   #rowsRefusal: Refusal | null = null;
   #consumed = 0;
   #consumedRows = 0;
+  #first = { chunk: 0, row: 0 };
   #stored: StoredJob;
   #durableThrough: number;
   readonly #ports: RecordPorts;
@@ -109,9 +110,14 @@ export class JobRecord {
     this.changed.ring();
   }
 
-  /** Index of the first row of a chunk. */
+  /** Index of the first row of a chunk. Chunks come in order, so each is counted once. */
   firstRowOf(chunk: number): number {
-    return (this.claims?.rows.chunks ?? []).slice(0, chunk).reduce((sum, { rows }) => sum + rows, 0);
+    if (chunk < this.#first.chunk) this.#first = { chunk: 0, row: 0 };
+    while (this.#first.chunk < chunk) {
+      this.#first.row += this.claims?.rows.chunks[this.#first.chunk]?.rows ?? 0;
+      this.#first.chunk += 1;
+    }
+    return this.#first.row;
   }
 
   /** Takes `next` and makes it durable together with `changes`. */

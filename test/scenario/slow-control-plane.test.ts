@@ -30,7 +30,10 @@ describe('a slow control plane', () => {
     peer = await ControlPlanePeer.start();
     // A peer that does not read answers no ping; here the memory is looked at, not the heartbeat.
     peer.heartbeatMs = 60_000;
-    const host = await Host.make(join(folder.path, 'host'), peer.url, { endpoint: endpoint.url });
+    const host = await Host.make(join(folder.path, 'host'), peer.url, {
+      endpoint: endpoint.url,
+      more: 'spool_quota_mib: 16',
+    });
     const paired = await host.pair(peer.invitation);
     expect(paired.status, paired.stderr).to.equal(0);
     agent = host.run();
@@ -73,6 +76,25 @@ describe('a slow control plane', () => {
     await peer.until(() => rowEnds(jti).length === rows, 'all rows');
     expect(peer.links).to.equal(1);
     expect(Object.keys(peer.entries(jti))).to.have.length(2 * rows);
+  }).timeout(60_000);
+
+  it('that acknowledges nothing fills the spool: no row starts, and rows go on as soon as there is room', async () => {
+    const [rows, bytes] = [100, 300_000];
+    endpoint.play(() => xmlAnswer('ListAccessKeys', page(bytes)));
+    const { jti } = await peer.sendJob(rowsOf(rows));
+    while (agent.logs('spool.full').length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    await peer.until(() => peer.entries(jti).length > 10, 'some results');
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // Quota, and the rows that were under way.
+    const atQuota = endpoint.requests.length;
+    expect(atQuota).to.be.within(50, Math.ceil((16 * 1024 * 1024) / bytes) + 4);
+    while (peer.seen('job.finished').length === 0) {
+      peer.acknowledge(jti);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(rowEnds(jti)).to.have.length(rows);
+    expect(endpoint.requests).to.have.length(rows);
+    expect(agent.logs('spool.room')[0]).to.include({ quotaBytes: 16 * 1024 * 1024 });
   }).timeout(60_000);
 
   it('that acknowledges nothing is sent 1,000 entries of a job, while all its rows run', async () => {
