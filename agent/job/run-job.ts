@@ -90,14 +90,10 @@ function stopRows(rest: Rest, stops: JobStops): void {
 
 /** A row with its place in the spool, or null when there is no row or no place. */
 async function nextRow(rows: RowWindow, spool: Spool): Promise<PendingRow | null> {
-  if (!spool.enter()) return null;
-  let row: PendingRow | null = null;
-  try {
-    row = await rows.next();
-  } finally {
-    if (row === null) spool.leave();
-  }
-  return row;
+  const row = await rows.next();
+  if (row === null || spool.enter()) return row;
+  rows.putBack(row);
+  return null;
 }
 
 /** False when the process stops. Waits for rows, for a row's end, for a cancel, or for the job's last moment. */
@@ -272,5 +268,9 @@ class RowWindow {
       this.#last = this.#rows.at(-1)?.row ?? this.#last;
     }
     return this.#rows.shift() ?? null;
+  }
+
+  putBack(row: PendingRow): void {
+    this.#rows.unshift(row);
   }
 }
