@@ -81,7 +81,7 @@ async function jobCutAt(site: Site, post: Post, cut: Cut, name: string): Promise
 
 describe('a link that is cut at a byte', () => {
   it('loses and doubles nothing, whatever byte it is', async function () {
-    this.timeout(isWhole ? 0 : 60_000);
+    this.timeout(isWhole ? 0 : 180_000);
     await using site = await Site.start({ heartbeatMs: 5_000 });
     const cuts = await cutsOf(site);
     const posts: Post[] = [];
