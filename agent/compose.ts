@@ -227,7 +227,10 @@ function keepHouse(journal: Journal & RunLog, clock: Clock, events: EventSink): 
         onOverlap: () => events('housekeeping.overlapped', { task: 'journal_retention' }),
       });
     },
-    () => null,
+    () => {
+      if (!stopping.signal.aborted) events('housekeeping.failed', { task: 'journal_retention' });
+      return null;
+    },
   );
   return async () => {
     stopping.abort();

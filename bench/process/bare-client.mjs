@@ -10,3 +10,5 @@ const socket = new WebSocket(url, [subprotocol], {
 socket.on('open', () => socket.send(hello));
 socket.once('message', () => process.stdout.write('ready\n'));
 socket.on('error', (error) => process.stdout.write(`${error.message}\n`));
+// It ends with whoever started it, however that ended.
+process.stdin.on('end', () => process.exit()).resume();

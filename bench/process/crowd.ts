@@ -69,3 +69,5 @@ function identityAt(index: number): BenchIdentity {
 
 for await (const word of createInterface({ input: process.stdin }))
   process.stdout.write(`${JSON.stringify(await answer(word))}\n`);
+// The input's end is the end of whoever started it.
+process.exit();

@@ -87,3 +87,6 @@ const server = createServer(serve).listen(0, '127.0.0.1', () => {
   if (address === null || typeof address === 'string') throw new Error('expected a port');
   process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${address.port}` })}\n`);
 });
+
+// It ends with whoever started it, however that ended.
+process.stdin.on('end', () => process.exit()).resume();
