@@ -2,6 +2,7 @@
 // by one conditional update; every refusal is an HTTP status with a coded JSON body. Knows who is online, on this node.
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import PQueue from 'p-queue';
 import { WebSocketServer } from 'ws';
 import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
 import type { AgentId, JobId } from '../protocol/ids.ts';
@@ -21,12 +22,15 @@ const helloTimeoutMs = 10_000;
 /** A planned restart spreads the agents' return: about so many dials a second. */
 const dialsPerSecond = 500;
 const longestReturnMs = 60_000;
+/** Dials that are looked at side by side: when all agents come at once, the others wait as the little that a dial is. */
+const admittedAtOnce = 32;
 
 export class Gateway {
   readonly #deps: SessionDeps;
   readonly #server: WebSocketServer;
   readonly #sessions = new Map<AgentId, AgentSession>();
   readonly #ending = new Set<Promise<void>>();
+  readonly #admissions = new PQueue({ concurrency: admittedAtOnce });
   #closing = false;
 
   constructor(deps: SessionDeps) {
@@ -59,20 +63,22 @@ export class Gateway {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
-    this.#admit(request).then(
-      (identity) => {
-        if (isRefusal(identity)) return answer(socket, identity);
-        if (this.#closing) return answer(socket, refuse('internal', 'this control plane is stopping; dial again'));
-        socket.off('error', onError);
-        this.#server.handleUpgrade(request, socket, head, (opened) => {
-          this.#enter(new AgentSession(this.#deps, opened, identity));
-        });
-      },
-      (error: unknown) => {
-        this.#deps.emit('server.fault', { name: 'gateway', fault: faultOf(error) });
-        answer(socket, refuse('internal', 'a fault in the control plane; dial again later'));
-      },
-    );
+    this.#admissions
+      .add(() => this.#admit(request))
+      .then(
+        (identity) => {
+          if (isRefusal(identity)) return answer(socket, identity);
+          if (this.#closing) return answer(socket, refuse('internal', 'this control plane is stopping; dial again'));
+          socket.off('error', onError);
+          this.#server.handleUpgrade(request, socket, head, (opened) => {
+            this.#enter(new AgentSession(this.#deps, opened, identity));
+          });
+        },
+        (error: unknown) => {
+          this.#deps.emit('server.fault', { name: 'gateway', fault: faultOf(error) });
+          answer(socket, refuse('internal', 'a fault in the control plane; dial again later'));
+        },
+      );
   }
 
   /** Says goodbye to every agent and waits until their work in hand is done. */
