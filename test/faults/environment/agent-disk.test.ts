@@ -12,7 +12,7 @@ const rounds = Number(process.env['FAULTS_ROUNDS'] ?? 3);
 const ioStatus = 74;
 
 describe("the disk of a host's state directory", function () {
-  this.timeout(60_000 + rounds * 30_000);
+  this.timeout(120_000 + rounds * 30_000);
   let site: Site;
   let post: Post;
   let disk: SmallDisk;

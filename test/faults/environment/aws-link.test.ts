@@ -10,7 +10,7 @@ const rows = 12;
 const seconds = Number(process.env['FAULTS_SECONDS'] ?? 0);
 
 describe('a way to AWS that goes wrong', function () {
-  this.timeout(60_000 + 3_000 * seconds);
+  this.timeout(120_000 + 3_000 * seconds);
   let site: Site;
   let jobs = 0;
 

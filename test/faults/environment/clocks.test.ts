@@ -10,7 +10,7 @@ const hourMs = 3_600_000;
 const preload = new URL('shifted-clock.ts', import.meta.url).href;
 
 describe('a clock that jumps', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let site: Site;
   let post: Post;
   let jobs = 0;

@@ -10,7 +10,7 @@ import { type Post, Site } from './site.ts';
 const rows = 20;
 
 describe('a cloned identity', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let site: Site;
   let post: Post;
   let clone: Program | null;

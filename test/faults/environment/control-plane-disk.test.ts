@@ -8,7 +8,7 @@ import { type DiskKind, SmallDisk } from './small-disk.ts';
 const rows = 500;
 
 describe("the disk of the control plane's store", function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let site: Site;
   let post: Post;
   let disk: SmallDisk;

@@ -71,7 +71,7 @@ async function jobWith(site: Site, post: Post, fault: Fault, name: string): Prom
 }
 
 describe('a link that changes a byte', function () {
-  this.timeout(runMs + 60_000);
+  this.timeout(runMs + 180_000);
   it('costs a connection or a job, and never gives a wrong result', async () => {
     await using site = await Site.start({ heartbeatMs });
     const allow = ['create_user'];

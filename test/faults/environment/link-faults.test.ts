@@ -8,7 +8,7 @@ const heartbeatMs = 400;
 const rows = 30;
 
 describe('a link that goes wrong', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let site: Site;
   let post: Post;
   let jobs = 0;

@@ -13,7 +13,7 @@ const rounds = Number(process.env['FAULTS_ROUNDS'] ?? 4);
 const underWayBytes = 400_000;
 
 describe('a state directory that went back in time', function () {
-  this.timeout(60_000 + rounds * 30_000);
+  this.timeout(120_000 + rounds * 30_000);
   let site: Site;
   let post: Post;
   let jobs = 0;

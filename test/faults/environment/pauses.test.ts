@@ -10,7 +10,7 @@ const pauseMs = 1_000 * Number(process.env['FAULTS_PAUSE_SECONDS'] ?? 3.5);
 const rows = 60;
 
 describe('a program that stands still', function () {
-  this.timeout(60_000 + 10 * pauseMs);
+  this.timeout(120_000 + 10 * pauseMs);
   let site: Site;
   let post: Post;
   let jobs = 0;

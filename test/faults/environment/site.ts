@@ -152,7 +152,7 @@ export class Site {
   }
 
   /** Waits until the job is over at the control plane, whatever happens to the control plane meanwhile. */
-  async over(job: string, withinMs = 20_000): Promise<JobView> {
+  async over(job: string, withinMs = 60_000): Promise<JobView> {
     const deadline = Date.now() + withinMs;
     for (let last = ''; ; await sleep(50)) {
       const seen = await this.#followed(job, deadline).catch((error: unknown) => String(error));
@@ -171,7 +171,7 @@ export class Site {
 
   /** Waits until so many rows of the job have ended at the control plane. */
   async ended(job: string, rows: number): Promise<void> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 40_000;
     for (;;) {
       const { rows: seen } = await this.view(job);
       if (seen.ended >= rows) return;

@@ -31,7 +31,7 @@ export class SmallDisk {
     const mount =
       kind === 'tmpfs'
         ? `mount -t tmpfs -o size=${kib}k,mode=0700 tmpfs "$1"`
-        : `truncate -s ${kib}K "$2" && mkfs.ext4 -q -m 0 -E root_owner=0:0 "$2" && mount -o loop,errors=remount-ro "$2" "$1" && rm -r "$1/lost+found" && chmod 700 "$1"`;
+        : `truncate -s ${kib}K "$2"; mkfs.ext4 -q -m 0 "$2"; mount -o loop,errors=remount-ro "$2" "$1"; rm -r "$1/lost+found"; chmod 700 "$1"`;
     const script = `set -e; saved=$(mktemp -d); cp -a "$1/." "$saved"; ${mount}; cp -a "$saved/." "$1"; rm -r "$saved"; sync -f "$1"; echo mounted; read -r _`;
     const space = asRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
     const holder = spawn(
@@ -46,7 +46,7 @@ export class SmallDisk {
     const failed = once(holder, 'close').then(() => 'closed' as const);
     const first = await Promise.race([once(holder.stdout ?? holder, 'data'), failed]);
     if (first === 'closed')
-      throw new Error(`this test mounts a ${kind} in a namespace of its own, which was refused here: ${said.trim()}`);
+      throw new Error(`this test mounts ${kind} in a namespace of its own, which was refused here: ${said.trim()}`);
     return new SmallDisk(directory, holder, asRoot);
   }
 
@@ -79,7 +79,7 @@ export class SmallDisk {
   }
 
   async remount(how: 'ro' | 'rw'): Promise<void> {
-    await this.shell('mount -o "remount,$2" "$1"', how);
+    await this.shell('mount -o "remount,bind,$2" "$1"', how);
   }
 
   /** ext4 that broke down: unmounts, mends and mounts it. Nothing may hold a file of it. */
