@@ -21,8 +21,6 @@ export interface RunOptions {
   readonly retryForMs?: number;
   readonly mayCall?: () => boolean;
   readonly waits?: AbortSignal;
-  /** Aborted when no wait shall go on. */
-  readonly drain?: AbortSignal;
   readonly signal: AbortSignal;
 }
 

@@ -29,7 +29,7 @@ function startedText(first: Once): string {
 
 /** Rejects only with the reason of the options' signal. */
 export async function callUntilDone(call: PreparedCall, request: CallRequest, options: RunOptions): Promise<Once> {
-  const { caller, clock, drain, signal } = options;
+  const { caller, clock, signal, waits: until = signal } = options;
   const first = await callOnce(caller, request);
   const rule = waits.get(request.operation);
   if (call.waitSeconds === null || rule === undefined) return first;
@@ -42,7 +42,6 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
     rule.poll !== null && first.kind === 'result'
       ? { ...request, operation: rule.poll.operation, input: rule.poll.input(first.result) }
       : request;
-  const isStopped = (): boolean => drain?.aborted === true;
   let pauseMs = firstPauseMs;
   let answer = rule.poll === null ? first : await callOnce(caller, poll);
   for (;;) {
@@ -55,14 +54,18 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
       return failed('aws_error', `${request.operation}${startedText(first)} failed at AWS: ${progress.failed}`);
     }
     if (progress === 'done') return rule.poll === null ? answer : first;
-    if (isStopped()) return stopped;
+    if (until.aborted) return stopped;
     const leftMs = endAtMs - clock.monotonicMs();
     if (leftMs <= 0) {
       const text = `${request.operation}${startedText(first)} was not complete after ${call.waitSeconds} seconds; AWS goes on with it.`;
       return failed('wait_timeout', text);
     }
-    await clock.sleep(Math.min(pauseMs, leftMs), signal);
-    if (isStopped()) return stopped;
+    try {
+      await clock.sleep(Math.min(pauseMs, leftMs), until);
+    } catch (error) {
+      if (until.aborted && !signal.aborted) return stopped;
+      throw error;
+    }
     pauseMs = Math.min(longestPauseMs, pauseMs * 1.5);
     answer = await callOnce(caller, poll);
   }

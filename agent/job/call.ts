@@ -79,7 +79,6 @@ async function* readPages(
     startMarker,
     itemsBefore: progress?.items ?? 0,
     mayCall: () => ports.stop() === null,
-    drain,
     waits,
     signal: reads,
   });

@@ -20,7 +20,7 @@ async function play(
   action: string,
   inputs: Readonly<Record<string, Json>>,
   answers: readonly Answer[],
-  drain = new AbortController().signal,
+  waits = new AbortController().signal,
   onPause: () => void = () => undefined,
 ): Promise<Played> {
   const asked: CallRequest[] = [];
@@ -40,7 +40,7 @@ async function play(
   };
   const { signal } = new AbortController();
   const running = Array.fromAsync(
-    runAction(prepared(action, inputs), { caller, clock, connection, sessionName: 'j', drain, signal }),
+    runAction(prepared(action, inputs), { caller, clock, connection, sessionName: 'j', waits, signal }),
   );
   const pages = await clock.run(running);
   return { pages, asked, elapsedMs: clock.monotonicMs() };
