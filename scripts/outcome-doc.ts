@@ -1,13 +1,10 @@
 // docs/outcome-unknown.md from the table of read-backs. `node scripts/outcome-doc.ts` writes it, `--check` fails when it differs.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { argv, exit, stderr } from 'node:process';
 import { format } from 'prettier';
 import type { Action } from '../agent/iam/action.ts';
 import { actions } from '../agent/iam/catalogue.ts';
 import type { Expected, ReadBack } from '../agent/iam/reconcile/rule.ts';
 import { readBackOf } from '../agent/iam/reconcile/table.ts';
-
-const target = new URL('../docs/outcome-unknown.md', import.meta.url);
+import { writeOrCheck } from './written-document.ts';
 
 const introduction = `# Outcome unknown
 
@@ -44,7 +41,7 @@ It is the host's rule: the connection's \`allow\` list does not need the update,
 start stops it. A drain leaves it to the next start.
 
 **\`mark_created\`** of a connection: what can be made with tags gets one more, \`iam-agent:job\` = job id and row
-(\`JOB/ROW\`; \`exec-…/ROW\` for \`iam-agent exec\`). A lost call's own thing is then told from any other: "this call made it",
+(\`JOB/ROW\`; \`RUN/ROW\` for \`iam-agent exec\`). A lost call's own thing is then told from any other: "this call made it",
 or whose mark it carries. A dry run shows the tag. AWS asks for the permission to tag (\`iam:TagUser\` and so on), and 50 tags of
 the job's own leave no room for it. A job that uses the key itself is refused. Off by default: results then differ from boto3's by that tag.
 
@@ -131,11 +128,8 @@ export async function outcomeDocument(): Promise<string> {
   return await format(introduction + sections.join('\n'), { parser: 'markdown' });
 }
 
-if (import.meta.main) {
-  const wanted = await outcomeDocument();
-  if (!argv.includes('--check')) writeFileSync(target, wanted);
-  else if (readFileSync(target, 'utf8') !== wanted) {
-    stderr.write('docs/outcome-unknown.md differs from the table: run node scripts/outcome-doc.ts\n');
-    exit(1);
-  }
-}
+if (import.meta.main)
+  writeOrCheck('docs/outcome-unknown.md', await outcomeDocument(), {
+    source: 'the table',
+    script: 'scripts/outcome-doc.ts',
+  });

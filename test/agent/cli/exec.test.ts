@@ -58,7 +58,7 @@ describe('iam-agent exec', () => {
         const { row, result } = JSON.parse(line) as { row: number; result: { DryRun: { Input: { Tags: unknown } } } };
         const [tag] = result.DryRun.Input.Tags as { Key: string; Value: string }[];
         expect(tag?.Key).to.equal('iam-agent:job');
-        expect(tag?.Value).to.match(new RegExp(`^exec-[0-9a-f-]{36}/${row}$`));
+        expect(tag?.Value).to.match(new RegExp(`^[0-9a-f-]{36}/${row}$`));
         values.push(tag?.Value);
       }
     }

@@ -42,7 +42,8 @@ function play(answerFor: IamCaller['call'] = async () => await Promise.resolve(e
     },
   };
   const caller = limitedCaller(inner, { clock });
-  const fixture = jobFixture(caller, { clock, connections: new Map([['main', slow]]) });
+  const connections = new Map([['main', slow]]);
+  const fixture = jobFixture(caller, { clock, connections, spoolQuotaBytes: 100 * 1024 * 1024 });
   const run = async (job: number, count: number, change: Partial<JobClaims> = {}): Promise<number> => {
     const id: JobId = jobIdOf(job);
     const lines = Array.from({ length: count }, (_none, row) => `{"user":"user-${job}-${row}"}`);
