@@ -7,8 +7,11 @@ import { fileURLToPath } from 'node:url';
 /** Oldest Node that runs this package: type stripping, node:sqlite and the rest are stable there. */
 const oldestNode = [24, 15];
 
-/** Warnings about experimental parts of Node are not for operators, and SIGUSR1 would open a debugger port that can read every secret. */
-const common = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1'];
+/**
+ * Warnings about experimental parts of Node are not for operators, and SIGUSR1 would open a debugger port that can read every secret. Without a
+ * bound (MiB) V8 takes more than 100 MiB for new objects; with a smaller one more of them grow old: docs/decisions/0014-what-a-row-costs.md.
+ */
+const common = ['--disable-warning=ExperimentalWarning', '--disable-sigusr1', '--max-semi-space-size=16'];
 
 const exitConfiguration = 78;
 

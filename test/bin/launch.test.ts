@@ -139,6 +139,7 @@ describe('the launchers', () => {
       '--disallow-code-generation-from-strings',
       '--disable-warning=ExperimentalWarning',
       '--disable-sigusr1',
+      '--max-semi-space-size=16',
     ];
     const child = spawn(process.execPath, [...flags, join(folder, 'bin', 'iam-agent.mjs')], {
       env: { ...process.env, LISTEN_FDS: '1' },

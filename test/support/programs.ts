@@ -42,8 +42,9 @@ export class Program {
     env: NodeJS.ProcessEnv = {},
     within: readonly string[] = [],
   ) {
-    // As bin/iam-agent.mjs starts it: nothing that the agent reads can become code. (The control plane's schema validator compiles its own.)
-    const flags = main === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
+    // As the launchers start them: nothing that the agent reads can become code. (The control plane's schema validator compiles its own.)
+    const own = main === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
+    const flags = [...own, '--max-semi-space-size=16'];
     const [command, ...before] = [...within, process.execPath];
     this.child = spawn(command, [...before, ...flags, mains[main], ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
