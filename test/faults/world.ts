@@ -86,10 +86,6 @@ export class World {
     this.#watch(name, program);
   }
 
-  program(name: ProgramName): RunningProgram | null {
-    return this.#programs[name];
-  }
-
   /** Ended on purpose, and not counted. */
   async end(name: ProgramName, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     this.#programs[name]?.kill(signal);
@@ -255,7 +251,8 @@ export class World {
   }
 
   #ended(name: ProgramName, program: RunningProgram, { code, signal }: Ended): void {
-    if (code === 0 && program.killedFromOutside) return;
+    // Before a program has its handlers, SIGTERM ends it as it ends any other.
+    if (program.killedFromOutside && (code === 0 || signal === 'SIGTERM')) return;
     if (signal === 'SIGKILL') {
       if (program.crash === null || program.killedFromOutside) return;
       this.#crashed[name] = true;
