@@ -74,6 +74,6 @@ export function decideRetry(verdict: Verdict, repeat: Repeat, tries: Tries): Ret
   const base = verdict === 'throttled' ? retryLimits.throttledBaseMs : retryLimits.otherBaseMs;
   const backoffMs = Math.min(retryLimits.capMs, base * 2 ** Math.min(tries.attempts - 1, 20)) * tries.random;
   const afterMs = Math.max(backoffMs, tries.askedMs ?? 0);
-  if (tries.elapsedMs + afterMs > tries.budgetMs) return { kind: 'stop', exhausted: tries.attempts > 1 };
+  if (tries.elapsedMs + afterMs >= tries.budgetMs) return { kind: 'stop', exhausted: tries.attempts > 1 };
   return { kind: 'again', afterMs };
 }
