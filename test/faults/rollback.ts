@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 const kinds: readonly JobKindName[] = ['create_user', 'create_access_key', 'list_users'];
 const rowsOfJob = 150;
-const waitMs = 40_000;
+const waitMs = 180_000;
 
 export async function rollback(options: {
   readonly folder: string;
