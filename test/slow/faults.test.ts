@@ -17,6 +17,8 @@ describe('delivery guarantees under faults', () => {
   let keep = false;
 
   before(async () => {
+    // Every program that runs has one listener for the end of this process.
+    process.setMaxListeners(40);
     folder = await scratch();
   });
   after(async () => {
