@@ -106,7 +106,7 @@ const agentMutants: readonly Mutant[] = [
     name: 'a change whose outcome is unknown is not reported failed',
     mutation: edit(
       'agent/job/call.ts',
-      'if (failure?.outcomeUnknown === true) return readBack(call, record, ports);',
+      'if (failure?.outcomeUnknown === true) return readBack(call, record, envelopes[0]?.error ?? failure.code, ports);',
       '',
     ),
     hunt: random(['links'], 'aws request'),
@@ -199,7 +199,10 @@ const agentMutants: readonly Mutant[] = [
   },
   {
     name: 'no row starts while the spool is full',
-    mutation: edit('agent/job/jobs.ts', 'const full = bytes >= spoolQuotaBytes;', 'const full = false;'),
+    mutation: [
+      ...edit('agent/job/spool.ts', 'if (bytes < quotaBytes) return false;', 'if (bytes >= 0) return false;'),
+      ...edit('agent/job/spool.ts', 'if (this.#turnedAway) return false;', 'this.#turnedAway = false;'),
+    ],
     hunt: { kind: 'outage' },
   },
 ];
