@@ -32,7 +32,7 @@ async function work(): Promise<void> {
     const [index, mutant] = next;
     const where = { folder: join(folder, String(index)), seed: values.seed };
     const hunted = values.control ? { ...mutant, mutation: [] } : mutant;
-    const { violation, runs, seconds } = await hunt(hunted, { ...where, mostRuns: values.control ? 1 : 4 });
+    const { violation, runs, seconds } = await hunt(hunted, { ...where, mostRuns: values.control ? 1 : 8 });
     if (violation !== null) caught += 1;
     const how = violation === null ? 'nothing found' : `${violation.rule}: ${violation.detail.slice(0, 100)}`;
     console.log(
