@@ -30,15 +30,15 @@ describe('a slow control plane', () => {
     peer = await ControlPlanePeer.start();
     // A peer that does not read answers no ping; here the memory is looked at, not the heartbeat.
     peer.heartbeatMs = 60_000;
-    const host = await Host.make(join(folder.path, 'host'), peer.url, {
-      endpoint: endpoint.url,
-      more: 'spool_quota_mib: 16',
-    });
+  });
+
+  async function start(more = ''): Promise<void> {
+    const host = await Host.make(join(folder.path, 'host'), peer.url, { endpoint: endpoint.url, more });
     const paired = await host.pair(peer.invitation);
     expect(paired.status, paired.stderr).to.equal(0);
     agent = host.run();
     await peer.frame('credit');
-  });
+  }
 
   afterEach(async () => {
     await agent.kill('SIGKILL');
@@ -57,7 +57,8 @@ describe('a slow control plane', () => {
     peer.entries(job).filter((line) => line.length < 200 && line.includes('"row_end"'));
 
   it('that reads nothing for a while costs the agent no memory: results wait on its disk', async () => {
-    const [rows, bytes] = [100, 300_000];
+    await start();
+    const [rows, bytes] = [400, 300_000];
     endpoint.play(() => xmlAnswer('ListAccessKeys', page(bytes)));
     // The same with a peer that reads: what the runtime takes for so much work.
     const first = await peer.sendJob(rowsOf(rows));
@@ -70,8 +71,8 @@ describe('a slow control plane', () => {
     peer.pause();
     await called(2 * rows);
     const grown = memoryMib() - before;
-    // 30 MB of results were made meanwhile.
-    expect(grown, `${Math.round(grown)} MiB more`).to.be.lessThan(20);
+    // 120 MB of results were made meanwhile; what the runtime has not collected yet counts too.
+    expect(grown, `${Math.round(grown)} MiB more`).to.be.lessThan(80);
     peer.resume();
     await peer.until(() => rowEnds(jti).length === rows, 'all rows');
     expect(peer.links).to.equal(1);
@@ -79,6 +80,7 @@ describe('a slow control plane', () => {
   }).timeout(60_000);
 
   it('that acknowledges nothing fills the spool: no row starts, and rows go on as soon as there is room', async () => {
+    await start('spool_quota_mib: 16');
     const [rows, bytes] = [100, 300_000];
     endpoint.play(() => xmlAnswer('ListAccessKeys', page(bytes)));
     const { jti } = await peer.sendJob(rowsOf(rows));
@@ -98,6 +100,7 @@ describe('a slow control plane', () => {
   }).timeout(60_000);
 
   it('that acknowledges nothing is sent 1,000 entries of a job, while all its rows run', async () => {
+    await start();
     endpoint.play(() => xmlAnswer('ListAccessKeys', page(10)));
     const rows = 800;
     const { jti } = await peer.sendJob(rowsOf(rows));
@@ -112,6 +115,7 @@ describe('a slow control plane', () => {
   });
 
   it('that acknowledges entry by entry gets all of them, and each once', async () => {
+    await start();
     endpoint.play(() => xmlAnswer('ListAccessKeys', page(10)));
     const rows = 700;
     const { jti } = await peer.sendJob(rowsOf(rows));
