@@ -129,7 +129,7 @@ export class AgentSession {
   async #handleNext(): Promise<FrameOutcome[]> {
     const [first] = this.#queue;
     if (first === undefined) return [];
-    if (first.frame.type === 'results') await this.#pace.turn();
+    if (first.frame.type === 'results') await this.#pace.turn(first.lines.length);
     const results: ResultsFrame[] = [];
     for (let next = this.#queue[0]; next?.frame.type === 'results' && this.#welcomed; next = this.#queue[0]) {
       results.push({ frame: next.frame, lines: next.lines });

@@ -1,27 +1,25 @@
-// Keeps transactions that could be one from being many: under load they begin a little apart, so that what comes meanwhile shares a sync. A few
-// are free after a pause, so that what comes alone does not wait.
+// Keeps transactions that could be one from being many: while much comes, they begin a little apart, so that what comes meanwhile shares a sync.
+// What comes alone waits for nothing.
 import { setTimeout as delay } from 'node:timers/promises';
 
 const apartMs = 4;
-const freeAtOnce = 4;
+/** Over about so long it is counted what comes. */
+const countedOverMs = 8;
+/** So many entries within that time are much: 2,500 a second. */
+const much = 20;
 
 export class Pace {
-  #free = freeAtOnce;
+  #recent = 0;
   #countedMs = performance.now();
+  #begunMs = -Infinity;
 
-  /** Resolves when the next transaction may begin. */
-  async turn(): Promise<void> {
-    this.#count();
-    if (this.#free < 1) {
-      await delay((1 - this.#free) * apartMs);
-      this.#count();
-    }
-    this.#free -= 1;
-  }
-
-  #count(): void {
+  /** Resolves when the next transaction may begin; `entries` is what it has now. */
+  async turn(entries: number): Promise<void> {
     const nowMs = performance.now();
-    this.#free = Math.min(freeAtOnce, this.#free + (nowMs - this.#countedMs) / apartMs);
+    this.#recent = this.#recent * Math.exp((this.#countedMs - nowMs) / countedOverMs) + entries;
     this.#countedMs = nowMs;
+    const waitMs = this.#begunMs + apartMs - nowMs;
+    if (this.#recent >= much && waitMs > 0) await delay(waitMs);
+    this.#begunMs = performance.now();
   }
 }
