@@ -1,6 +1,6 @@
 // The agent's disk goes back in time: a copy of its state directory is put back after the control plane has stored newer results. An operator clears
 // the conflict that the old session counter makes. Then every job that is behind must be quarantined, and nothing of it may run.
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Findings } from './checker/evidence.ts';
@@ -8,6 +8,7 @@ import type { Counts } from './counts.ts';
 import type { JobKindName } from './jobs.ts';
 import type { Mutation } from './mutation.ts';
 import { World } from './world.ts';
+import { copyState } from '../support/copy-state.ts';
 
 const kinds: readonly JobKindName[] = ['create_user', 'create_access_key', 'list_users'];
 const rowsOfJob = 150;
@@ -34,14 +35,14 @@ export async function rollback(options: {
     await stored(world, (sequence) => sequence > 20);
     await world.kill('agent', 'before a copy of its disk');
     const copy = join(world.folder, 'copy');
-    await cp(world.host.stateDir, copy, { recursive: true });
+    await copyState(world.host.stateDir, copy);
     const before = await world.states();
     world.start('agent');
     // What was made and not yet stored when the copy was taken is far less than this.
     await stored(world, (sequence, job) => sequence > (before.find((one) => one.job === job)?.last_sequence ?? 0) + 60);
     await world.kill('agent', 'before its disk goes back');
     await rm(world.host.stateDir, { recursive: true });
-    await cp(copy, world.host.stateDir, { recursive: true });
+    await copyState(copy, world.host.stateDir);
     for (const job of jobs) world.allow(job, ['quarantined']);
     world.start('agent');
     await Promise.race([clearConflicts(world), world.finished()]);

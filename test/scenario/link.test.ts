@@ -1,6 +1,6 @@
 // A real agent against a control plane that is cut off, forgets, repeats itself, lies or goes beyond its credit.
 import { expect } from 'chai';
-import { cp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeHashing } from '../../agent/io/hashing-node.ts';
 import { chainAll, chainStart, chunkDigest } from '../../protocol/digest-chain.ts';
@@ -10,6 +10,7 @@ import { ControlPlanePeer, makeJobId } from '../support/control-plane-peer.ts';
 import { Host, type Program, scratch } from '../support/programs.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 import { readFile } from 'node:fs/promises';
+import { copyState } from '../support/copy-state.ts';
 
 const noKeys = '<AccessKeyMetadata/><IsTruncated>false</IsTruncated>';
 const rowsOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `{"user":"user-${index}"}`);
@@ -131,7 +132,7 @@ describe('the link of a real agent', () => {
     await peer.frame('job.accepted');
     await agent.kill('SIGKILL');
     const snapshot = join(folder.path, 'snapshot');
-    await cp(host.stateDir, snapshot, { recursive: true, filter: (path) => !path.endsWith('agent.sock') });
+    await copyState(host.stateDir, snapshot);
     agent = host.run();
     await peer.frame('credit', 2);
     peer.send({ type: 'rows', job: claims.jti, chunk: 0 }, rowsOf(2));
@@ -140,7 +141,7 @@ describe('the link of a real agent', () => {
     const ran = endpoint.requests.length;
     await agent.kill('SIGKILL');
     await rm(host.stateDir, { recursive: true });
-    await cp(snapshot, host.stateDir, { recursive: true });
+    await copyState(snapshot, host.stateDir);
     peer.jobs = [{ job: claims.jti, last_sequence: sequence, head, cancel: false }];
     agent = host.run();
     expect((await peer.frame('job.quarantined')).frame).to.include({ job: claims.jti, code: 'journal_rolled_back' });

@@ -1,9 +1,10 @@
 // Pairing and identity between the real programs: what enrols a host, what does not, and who speaks for it afterwards.
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
-import { cp, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
+import { copyState } from '../support/copy-state.ts';
 
 describe('pairing a host', () => {
   let folder: Awaited<ReturnType<typeof scratch>>;
@@ -82,7 +83,7 @@ describe('pairing a host', () => {
   it('refuses a code a second time with another key, and gives the same key the same answer', async () => {
     const invitation = await plane.invite('twice');
     const first = await makeHost('twice-first');
-    await cp(first.folder, join(folder.path, 'twice-copy'), { recursive: true });
+    await copyState(first.folder, join(folder.path, 'twice-copy'));
     expect((await first.pair(invitation)).status).to.equal(0);
     const second = await makeHost('twice-second');
     const refused = await second.pair(invitation);
@@ -123,7 +124,7 @@ describe('pairing a host', () => {
   it('gives one identity one session: a copy with the same counter is refused until an operator clears it', async () => {
     const host = await makeHost('cloned');
     expect((await host.pair(await plane.invite('cloned'))).status).to.equal(0);
-    await cp(host.folder, join(folder.path, 'clone'), { recursive: true });
+    await copyState(host.folder, join(folder.path, 'clone'));
     const clone = new Host(join(folder.path, 'clone'));
     const original = start(host);
     await original.logged('link.welcomed');

@@ -1,11 +1,11 @@
 // Two agents with copies of one state directory. Whatever the order in which they dial, nothing is done twice: from the moment at which the control plane
 // has seen a counter that does not grow, neither copy is told anything new until an operator has looked.
 import { expect } from 'chai';
-import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Host, type Program } from '../../support/programs.ts';
 import { type Post, Site } from './site.ts';
+import { copyState } from '../../support/copy-state.ts';
 
 const rows = 20;
 
@@ -30,7 +30,7 @@ describe('a cloned identity', function () {
   async function copied(): Promise<Host> {
     await post.agent.kill();
     const folder = join(site.folder, 'copy');
-    await cp(post.host.folder, folder, { recursive: true });
+    await copyState(post.host.folder, folder);
     return new Host(folder);
   }
 

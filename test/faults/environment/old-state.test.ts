@@ -2,10 +2,11 @@
 // plane has more of is quarantined and reported, nothing runs a second time, and new jobs work.
 import { expect } from 'chai';
 import { randomInt } from 'node:crypto';
-import { cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Random } from '../random.ts';
 import { type Post, Site } from './site.ts';
+import { copyState } from '../../support/copy-state.ts';
 
 const seed = Number(process.env['FAULTS_SEED'] ?? randomInt(1_000_000));
 const rounds = Number(process.env['FAULTS_ROUNDS'] ?? 4);
@@ -147,7 +148,7 @@ describe('a state directory that went back in time', function () {
       const early = moment === 'before the job' ? null : await ask('create_access_key', 200);
       if (early !== null) await site.ended(early, 20);
       await killed();
-      await cp(post.host.stateDir, snapshot, { recursive: true });
+      await copyState(post.host.stateDir, snapshot);
       await restarted();
       const job = early ?? (await ask('create_access_key', 200));
       await site.ended(job, 60);
@@ -156,7 +157,7 @@ describe('a state directory that went back in time', function () {
       await killed();
       const before = site.aws.effects.length;
       await rm(post.host.stateDir, { recursive: true });
-      await cp(snapshot, post.host.stateDir, { recursive: true });
+      await copyState(snapshot, post.host.stateDir);
       expect(await restarted(), 'the old counter was refused').to.equal(true);
       for (const one of [job, held]) {
         const view = await site.over(one);
