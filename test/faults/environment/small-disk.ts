@@ -13,6 +13,9 @@ export type DiskKind =
   /** ext4 in a file, on a loop device: turns read-only under open files, as a real one does after an error. Root only. */
   | 'ext4';
 
+/** Where Debian has what makes and mends file systems; not everybody's path leads there. */
+const withSbin = 'PATH=$PATH:/usr/sbin:/sbin; ';
+
 export class SmallDisk {
   readonly directory: string;
   readonly #holder: ChildProcess;
@@ -32,7 +35,7 @@ export class SmallDisk {
       kind === 'tmpfs'
         ? `mount -t tmpfs -o size=${kib}k,mode=0700 tmpfs "$1"`
         : `truncate -s ${kib}K "$2"; mkfs.ext4 -q -m 0 "$2"; mount -o loop,errors=remount-ro "$2" "$1"; rm -r "$1/lost+found"; chmod 700 "$1"`;
-    const script = `set -e; saved=$(mktemp -d); cp -a "$1/." "$saved"; ${mount}; cp -a "$saved/." "$1"; rm -r "$saved"; sync -f "$1"; echo mounted; read -r _`;
+    const script = `${withSbin}set -e; saved=$(mktemp -d); cp -a "$1/." "$saved"; ${mount}; cp -a "$saved/." "$1"; rm -r "$saved"; sync -f "$1"; echo mounted; read -r _`;
     const space = asRoot ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
     const holder = spawn(
       'unshare',
@@ -58,7 +61,7 @@ export class SmallDisk {
 
   async shell(script: string, ...args: readonly string[]): Promise<string> {
     const [command = '', ...before] = this.within;
-    return (await run(command, [...before, 'sh', '-c', script, 'sh', this.directory, ...args])).stdout;
+    return (await run(command, [...before, 'sh', '-c', withSbin + script, 'sh', this.directory, ...args])).stdout;
   }
 
   /** Takes all room but for `leftKib` KiB; what runs may take more of it. */
