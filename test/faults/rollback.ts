@@ -45,7 +45,8 @@ export async function rollback(options: {
     await copyState(copy, world.host.stateDir);
     for (const job of jobs) world.allow(job, ['quarantined']);
     world.start('agent');
-    await Promise.race([clearConflicts(world), world.finished()]);
+    const over = new AbortController();
+    await Promise.race([clearConflicts(world, over.signal), world.finished()]).finally(() => over.abort());
     const findings = await world.judge();
     counts.run(findings);
     return findings;
@@ -63,9 +64,9 @@ async function stored(world: World, enough: (sequence: number, job: string) => b
   throw new Error('the jobs do not come on');
 }
 
-/** The operator looks and clears, for as long as the world lives. */
-async function clearConflicts(world: World): Promise<never> {
-  for (;;) {
+/** The operator looks and clears, until it is over. */
+async function clearConflicts(world: World, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
     const { agents } = (await (await world.api('/api/v1/agents')).json()) as { agents: { status: string }[] };
     if (agents[0]?.status === 'conflict') await world.api('/api/v1/agents/host-1/clear', { method: 'POST' });
     await sleep(200);

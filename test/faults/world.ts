@@ -48,6 +48,7 @@ export class World {
   readonly #over = new Set<string>();
   #names = 0;
   readonly #crashed: Record<ProgramName, boolean> = { agent: false, plane: false };
+  #stopped = false;
   #programs: Record<ProgramName, RunningProgram | null> = { agent: null, plane: null };
 
   private constructor(options: WorldOptions, parts: Parts) {
@@ -75,6 +76,8 @@ export class World {
   }
 
   start(name: ProgramName, crash: CrashPoint | null = null): void {
+    // Whoever still asks something of a world that is over must not bring its programs back.
+    if (this.#stopped) return;
     const before = this.#programs[name];
     if (before?.alive === true) return;
     const program = new RunningProgram(name, {
@@ -229,6 +232,7 @@ export class World {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     const { agent, plane } = this.#programs;
     this.#programs = { agent: null, plane: null };
     for (const program of [agent, plane]) {
