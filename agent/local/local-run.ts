@@ -1,7 +1,7 @@
 // One local run under way: rows come in from whoever asked, entries go back, and what may change something is in the log before it leaves. A
 // slow reader of the entries slows the rows down; a caller that cancels or goes away stops rows from starting, and never a change under way.
 import { refuse } from '../../protocol/error-codes.ts';
-import { type RowOutcome, rowEndLine } from '../../protocol/result-envelope.ts';
+import { rowEndLine } from '../../protocol/result-envelope.ts';
 import { Bell } from '../job/bell.ts';
 import { envelopeLines, refusalEnvelope } from '../job/envelope.ts';
 import { type RowPorts, type RowSink, runRow } from '../job/pipeline.ts';
@@ -217,8 +217,4 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | 
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-export function notSucceeded(outcomes: Readonly<Partial<Record<RowOutcome, number>>>): number {
-  return Object.entries(outcomes).reduce((sum, [outcome, rows]) => (outcome === 'succeeded' ? sum : sum + rows), 0);
 }

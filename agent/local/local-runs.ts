@@ -4,8 +4,8 @@ import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Hashing } from '../../protocol/hashing.ts';
 import { allowJob } from '../job/allow-job.ts';
 import type { Plan } from '../job/plan.ts';
-import { LocalRun, type LocalRunPorts, type RunCaller } from './local-run.ts';
-import { type ReadBackPorts, readBackRun } from './read-back.ts';
+import type { LocalRun, LocalRunPorts, RunCaller } from './local-run.ts';
+import type { ReadBackPorts } from './read-back.ts';
 import type { RunEnd, RunId, StoredRun } from './run-log.ts';
 import { localLimits, type RunEnded, type RunHead } from './wire.ts';
 
@@ -51,7 +51,10 @@ export class LocalRuns {
   /** Begins to read back what an earlier process left; resolves when it has begun. */
   async recover(): Promise<void> {
     const { log, onFault } = this.#ports;
-    for (const found of await log.openRuns()) {
+    const open = await log.openRuns();
+    if (open.length === 0) return;
+    const { readBackRun } = await import('./read-back.ts');
+    for (const found of open) {
       this.#readingBack.add(found.id);
       const work = readBackRun(found, this.#ports).finally(() => this.#readingBack.delete(found.id));
       this.#track(work.catch(onFault));
@@ -87,6 +90,8 @@ export class LocalRuns {
     if (drain.aborted) return refuse('agent_draining', 'the agent is stopping; try again when it runs again');
     if (this.#live.size >= localLimits.runs)
       return refuse('too_many_requests', `${localLimits.runs} local runs are under way; wait until one has ended`);
+    // What runs rows is most of what the daemon would hold while there are none.
+    const { LocalRun: Run } = await import('./local-run.ts');
     const { action, connection, inputs, options, again } = head;
     const plan = allowJob({ action, connection, inputs, options }, connections);
     if (isRefusal(plan)) return plan;
@@ -113,7 +118,12 @@ export class LocalRuns {
     const repeated = earlier.map((one) => ({ kind: 'run', run: { ...one, repeated: true } }) as const);
     await log.commitRuns([...repeated, { kind: 'run', run }]);
     const configDiffers = head.config !== configDigest(plan, hashing);
-    return { kind: 'accepted_run', id: run.id, configDiffers, go: (caller) => this.#go(run, plan, caller) };
+    return {
+      kind: 'accepted_run',
+      id: run.id,
+      configDiffers,
+      go: (caller) => this.#go(run, new Run(run, plan, caller, this.#ports), plan),
+    };
   }
 
   /** Earlier runs of the same command that were cut off after something of them had begun, newest first. */
@@ -143,11 +153,10 @@ export class LocalRuns {
     );
   }
 
-  async #go(run: StoredRun, plan: Plan, caller: RunCaller): Promise<RunEnded> {
+  async #go(run: StoredRun, work: LocalRun, plan: Plan): Promise<RunEnded> {
     const { events, clock, onFault } = this.#ports;
     const startedMs = clock.monotonicMs();
     const { id, action, connection } = run;
-    const work = new LocalRun(run, plan, caller, this.#ports);
     this.#live.set(id, work);
     events('run.started', { run: id, action, connection, dryRun: plan.options.dry_run === true });
     const over = work

@@ -5,8 +5,7 @@ import type { CallWaits, LimiterSnapshot } from '../iam/limiter-snapshot.ts';
 import type { JobRecord } from '../job/job-record.ts';
 import { mainWait } from '../job/progress.ts';
 import type { LocalRun } from './local-run.ts';
-import { notSucceeded } from './local-run.ts';
-import type { StoredRun } from './run-log.ts';
+import { notSucceeded, type StoredRun } from './run-log.ts';
 import { type RunView, runViewSchema } from './wire.ts';
 
 const time = z.iso.datetime();
