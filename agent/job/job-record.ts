@@ -211,6 +211,11 @@ export class JobRecord {
 
 export type FinishedFacts = Omit<FinishedClaims, 'iss' | 'aud' | 'iat'>;
 
+/** Rows that count as failed where one failure matters: for `on_error: stop`, and for whoever watches. */
+export function failedRows({ failed = 0, refused = 0, unknown = 0 }: RowCounts): number {
+  return failed + refused + unknown;
+}
+
 export function statusOf(state: AgentJob, outcomes: RowCounts): FinishedStatus {
   if (state.cancelled) return 'cancelled';
   if ((outcomes.expired ?? 0) > 0) return 'expired';

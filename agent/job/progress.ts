@@ -3,7 +3,7 @@
 import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
 import type { JobId } from '../../protocol/ids.ts';
 import type { CallWaits } from '../iam/limiter-snapshot.ts';
-import type { JobRecord } from './job-record.ts';
+import { failedRows, type JobRecord } from './job-record.ts';
 
 type ProgressFrame = Extract<FrameToControlPlane, { type: 'job.progress' }>;
 type Told = Pick<JobRecord, 'id' | 'state' | 'outcomes' | 'waitsFor'>;
@@ -36,7 +36,7 @@ export class ProgressReports {
       type: 'job.progress',
       job: id,
       rows_done: state.endedRows,
-      rows_failed: (outcomes.failed ?? 0) + (outcomes.refused ?? 0) + (outcomes.unknown ?? 0),
+      rows_failed: failedRows(outcomes),
       rows_waiting: left,
       reason,
       ...(callsPerSecond === null ? {} : { calls_per_second: Math.round(callsPerSecond * 10) / 10 }),

@@ -4,7 +4,7 @@ import { mayRun, skipChunk } from '../../protocol/agent-job.ts';
 import { isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Envelope, RowOutcome } from '../../protocol/result-envelope.ts';
 import { envelopeLines, refusalEnvelope } from './envelope.ts';
-import type { EndedRow, JobRecord } from './job-record.ts';
+import { type EndedRow, failedRows, type JobRecord } from './job-record.ts';
 import type { Journal, PendingRow } from './journal.ts';
 import { type RowPorts, runRow } from './pipeline.ts';
 import type { Spool } from './spool.ts';
@@ -204,8 +204,9 @@ function restOutcome(record: JobRecord, nowMs: number): Rest | null {
   if (!mayRun(record.state)) return { outcome: 'cancelled', envelope: null };
   if (record.rowsRefusal !== null) return { outcome: 'refused', envelope: refusalEnvelope(record.rowsRefusal) };
   if (nowMs > notAfterMs(record)) return { outcome: 'expired', envelope: null };
-  const failed = (outcomes.failed ?? 0) + (outcomes.refused ?? 0) + (outcomes.unknown ?? 0);
-  return claims?.options.on_error === 'stop' && failed > 0 ? { outcome: 'stopped', envelope: null } : null;
+  return claims?.options.on_error === 'stop' && failedRows(outcomes) > 0
+    ? { outcome: 'stopped', envelope: null }
+    : null;
 }
 
 async function endRest(record: JobRecord, rest: Rest, ports: RunningPorts): Promise<void> {
