@@ -5,9 +5,9 @@ import type { Action } from '../../agent/iam/action.ts';
 import { actions } from '../../agent/iam/catalogue.ts';
 import { readBackOf } from '../../agent/iam/reconcile/table.ts';
 import { systemClock } from '../../agent/io/clock-system.ts';
-import { callAws, type CallPorts, type CallStep } from '../../agent/job/call.ts';
-import { Turns } from '../../agent/job/turns.ts';
+import type { CallStep } from '../../agent/job/call.ts';
 import type { Json } from '../../protocol/json.ts';
+import { portsWith, stepsOf } from '../support/call-steps.ts';
 import { type Moto, startMoto } from '../support/moto.ts';
 import {
   errorAnswer,
@@ -89,22 +89,12 @@ describe('every change whose answer is lost', function suite() {
   });
 
   async function run(action: Action, input: Parameters): Promise<CallStep> {
-    const { signal } = new AbortController();
-    const ports: CallPorts = {
-      caller,
+    const { ports } = portsWith(caller, {
       clock: systemClock(),
       connection: testConnection(endpoint.url),
       sessionName: 'job-1',
-      turns: new Turns(),
-      keepIntent: () => Promise.resolve(),
-      stop: () => null,
-      room: () => Promise.resolve(),
-      drain: signal,
-      waits: signal,
-      reads: signal,
-      signal,
-    };
-    const [step] = await Array.fromAsync(callAws(prepared(action.name, input), null, ports));
+    });
+    const [step] = await stepsOf(prepared(action.name, input), ports);
     if (step === undefined) throw new Error('no step');
     return step;
   }

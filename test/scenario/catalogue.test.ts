@@ -1,9 +1,9 @@
 // The rest of the catalogue between the real programs and a real IAM server: inputs of every type through the API, columns that hold lists and
 // dicts, rows out of merged answers and reports, waiting, and the host's levels.
 import { expect } from 'chai';
-import { join } from 'node:path';
 import { type Moto, startMoto } from '../support/moto.ts';
-import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { type ControlPlane, type Program, scratch } from '../support/programs.ts';
 
 interface Entry {
   readonly row: number;
@@ -22,13 +22,8 @@ describe('the whole catalogue between the real programs', function suite() {
   before(async () => {
     folder = await scratch();
     moto = await startMoto();
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
     const allow = ['list', 'read', 'tagging', 'create_user', '*_policy', 'delete_*'];
-    const host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: moto.url, allow });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    ({ plane, agent } = await pairedHost(folder.path, { endpoint: moto.url, allow }));
   });
 
   after(async () => {

@@ -5,7 +5,8 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { actions } from '../../agent/iam/catalogue.ts';
 import { answers } from '../support/aws-answers.ts';
-import { ControlPlane, type Finished, Host, type Program, scratch } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { type ControlPlane, type Finished, Host, type Program, scratch } from '../support/programs.ts';
 import {
   errorAnswer,
   type ScriptedEndpoint,
@@ -36,12 +37,7 @@ describe('jobs between the real programs', () => {
   before(async () => {
     folder = await scratch();
     endpoint = await startScriptedEndpoint();
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, reconnectSeconds: 1 });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    ({ plane, host, agent } = await pairedHost(folder.path, { endpoint: endpoint.url, reconnectSeconds: 1 }));
   });
 
   after(async () => {

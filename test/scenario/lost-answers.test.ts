@@ -1,9 +1,9 @@
 // Answers that are lost between the real programs and a real IAM server: what the host's settings make of them, seen from both ends.
 import { expect } from 'chai';
 import { GetRoleCommand, IAMClient, ListAccessKeysCommand, ListUsersCommand } from '@aws-sdk/client-iam';
-import { join } from 'node:path';
 import { type Moto, startMoto } from '../support/moto.ts';
-import { accessKey, ControlPlane, Host, type Program, scratch, secretKey } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { accessKey, type ControlPlane, type Program, scratch, secretKey } from '../support/programs.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint } from '../support/scripted-endpoint.ts';
 
 interface Entry {
@@ -27,17 +27,12 @@ describe('a lost answer between the real programs', function suite() {
     relay.relay(moto.url);
     const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
     direct = new IAMClient({ region: 'us-east-1', endpoint: moto.url, credentials });
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    const host = await Host.make(join(folder.path, 'host'), plane.url, {
+    ({ plane, agent } = await pairedHost(folder.path, {
       endpoint: relay.url,
       // Not update_access_key: to make an orphan inactive is the host's own rule.
       allow: ['create_*'],
       more: '    mark_created: true\n    deactivate_orphans: true',
-    });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    }));
   });
 
   after(async () => {

@@ -1,8 +1,8 @@
 // A long job on a slow account, between the real programs: people see what it waits for, and a short one does not wait for it.
 import { expect } from 'chai';
-import { join } from 'node:path';
 import { answers } from '../support/aws-answers.ts';
-import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { type ControlPlane, type Program, scratch } from '../support/programs.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 interface Rows {
@@ -23,12 +23,7 @@ describe('waits between the real programs', () => {
     folder = await scratch();
     endpoint = await startScriptedEndpoint();
     endpoint.play(({ operation }) => xmlAnswer(operation, answers[operation] ?? null));
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    const host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, callsPerSecond: 2 });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    ({ plane, agent } = await pairedHost(folder.path, { endpoint: endpoint.url, callsPerSecond: 2 }));
   });
 
   after(async () => {

@@ -1,11 +1,11 @@
 // kill -9 of either program in the middle of 200-row reading jobs, again and again: every row ends exactly once, nothing is lost or doubled.
 import { expect } from 'chai';
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import { nodeHashing } from '../../agent/io/hashing-node.ts';
 import { chainAll, chainStart } from '../../protocol/digest-chain.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
-import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { type ControlPlane, type Host, type Program, scratch } from '../support/programs.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 const rounds = 20;
@@ -34,12 +34,7 @@ describe('kill -9', () => {
     folder = await scratch();
     endpoint = await startScriptedEndpoint();
     endpoint.play(() => xmlAnswer('ListAccessKeys', answer, { afterMs: 8 }));
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, reconnectSeconds: 1 });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    ({ plane, host, agent } = await pairedHost(folder.path, { endpoint: endpoint.url, reconnectSeconds: 1 }));
   });
 
   after(async () => {

@@ -1,9 +1,9 @@
 // A listing of 100,000 items (100 pages) between the real programs, with the agent killed in the middle again and again: every item arrives once and
 // in order, and no page is asked for more than once, but for one at each kill.
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
 import { expect } from 'chai';
-import { ControlPlane, Host, type Program, scratch } from '../support/programs.ts';
+import { pairedHost } from '../support/paired-host.ts';
+import { type ControlPlane, type Host, type Program, scratch } from '../support/programs.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';
 
 const [pages, perPage, kills] = [100, 1_000, 6];
@@ -33,12 +33,7 @@ describe('a listing of 100,000 items', () => {
           : '<IsTruncated>false</IsTruncated>';
       return xmlAnswer(operation, `<Policies>${items}</Policies>${more}`);
     });
-    plane = await new ControlPlane(join(folder.path, 'plane')).start();
-    host = await Host.make(join(folder.path, 'host'), plane.url, { endpoint: endpoint.url, reconnectSeconds: 1 });
-    const paired = await host.pair(await plane.invite('host-1'));
-    expect(paired.status, paired.stderr).to.equal(0);
-    agent = host.run();
-    await agent.logged('link.welcomed');
+    ({ plane, host, agent } = await pairedHost(folder.path, { endpoint: endpoint.url, reconnectSeconds: 1 }));
   });
 
   after(async () => {

@@ -13,9 +13,8 @@ import {
 } from '@aws-sdk/client-iam';
 import type { Connection } from '../../agent/connection.ts';
 import { systemClock } from '../../agent/io/clock-system.ts';
-import { callAws, type CallPorts } from '../../agent/job/call.ts';
-import { Turns } from '../../agent/job/turns.ts';
 import { prepared, testCaller, type TestCaller, testConnection } from '../conformance/side-by-side.ts';
+import { portsWith, stepsOf } from '../support/call-steps.ts';
 import { type Moto, startMoto } from '../support/moto.ts';
 import { pythonPath } from '../support/python.ts';
 import { type ScriptedEndpoint, startScriptedEndpoint } from '../support/scripted-endpoint.ts';
@@ -91,22 +90,8 @@ describe('a new key whose answer is lost', () => {
   const extra = (keys: readonly (readonly unknown[])[]): number => keys.reduce((sum, own) => sum + own.length - 1, 0);
 
   async function envelopeOf(user: string, connection: Connection): Promise<Readonly<Record<string, unknown>>> {
-    const { signal } = new AbortController();
-    const ports: CallPorts = {
-      caller,
-      clock: systemClock(),
-      connection,
-      sessionName: 'job-1',
-      turns: new Turns(),
-      keepIntent: () => Promise.resolve(),
-      stop: () => null,
-      room: () => Promise.resolve(),
-      drain: signal,
-      waits: signal,
-      reads: signal,
-      signal,
-    };
-    const [step] = await Array.fromAsync(callAws(prepared('create_access_key', { Username: user }), null, ports));
+    const { ports } = portsWith(caller, { clock: systemClock(), connection, sessionName: 'job-1' });
+    const [step] = await stepsOf(prepared('create_access_key', { Username: user }), ports);
     if (step?.kind !== 'page') throw new Error(JSON.stringify(step));
     expect(step.outcome).to.equal('unknown');
     return { ...step.envelopes[0] };

@@ -1,5 +1,5 @@
 // Calls as a row makes them, with ports that a test can look into.
-import type { CallAnswer } from '../../agent/iam/iam-caller.ts';
+import type { CallAnswer, IamCaller } from '../../agent/iam/iam-caller.ts';
 import { findAction } from '../../agent/iam/catalogue.ts';
 import { prepareCall, type PreparedCall } from '../../agent/iam/inputs.ts';
 import { type CallPorts, callAws, type CallStep } from '../../agent/job/call.ts';
@@ -8,7 +8,7 @@ import { Turns } from '../../agent/job/turns.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import type { Json } from '../../protocol/json.ts';
 import { aConnection } from './job-fixture.ts';
-import { answerOf, ScriptedCaller } from './scripted-caller.ts';
+import { answerOf } from './scripted-caller.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 
 export const keyId = 'AKIAEXAMPLE000000001';
@@ -32,7 +32,7 @@ export const remove = (user: string): PreparedCall =>
   callOf('delete_access_key', { Username: user, 'Access Key': keyId });
 export const list = (): PreparedCall => callOf('list_access_keys', { Username: 'alice' });
 
-export function portsWith(caller: ScriptedCaller, change: Partial<CallPorts> = {}) {
+export function portsWith(caller: IamCaller, change: Partial<CallPorts> = {}) {
   const [drain, abort] = [new AbortController(), new AbortController()];
   const { waits, reads } = new JobStops(drain.signal, abort.signal);
   const intents: unknown[] = [];
