@@ -13,7 +13,7 @@ import type { IamCaller } from '../iam/iam-caller.ts';
 import { allowJob } from './allow-job.ts';
 import type { Clock } from './clock.ts';
 import { jobCaller } from './job-caller.ts';
-import { type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
+import { failedRows, type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
 import { Spool, type SpoolState } from './spool.ts';
@@ -246,7 +246,6 @@ export class Jobs {
     if (record.state.phase !== 'finished' || record.statement !== null) return;
     await record.finish(sign);
     const { state, outcomes, id, claims } = record;
-    const failed = (outcomes.failed ?? 0) + (outcomes.refused ?? 0);
     const durationMs = time.nowMs() - record.receivedAt;
     const outcome = statusOf(state, outcomes);
     const { action, connection } = claims ?? {};
@@ -256,7 +255,7 @@ export class Jobs {
       connection,
       outcome,
       rows: state.rows,
-      failed,
+      failed: failedRows(outcomes),
       entries: state.produced,
       durationMs,
     });

@@ -70,7 +70,3 @@ export interface EntryBounds {
   readonly maxCount: number;
   readonly maxBytes: number;
 }
-
-export function notSucceeded(outcomes: Readonly<Partial<Record<RowOutcome, number>>>): number {
-  return Object.entries(outcomes).reduce((sum, [outcome, rows]) => (outcome === 'succeeded' ? sum : sum + rows), 0);
-}

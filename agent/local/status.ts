@@ -2,10 +2,10 @@
 // or removed. Only ids, names of the configuration, enums, counts and times: no input, no result, no secret.
 import { z } from 'zod';
 import type { CallWaits, LimiterSnapshot } from '../iam/limiter-snapshot.ts';
-import type { JobRecord } from '../job/job-record.ts';
+import { failedRows, type JobRecord } from '../job/job-record.ts';
 import { mainWait } from '../job/progress.ts';
 import type { LocalRun } from './local-run.ts';
-import { notSucceeded, type StoredRun } from './run-log.ts';
+import type { StoredRun } from './run-log.ts';
 import { type RunView, runViewSchema } from './wire.ts';
 
 const time = z.iso.datetime();
@@ -120,7 +120,7 @@ export function jobSeen(record: JobRecord, conditions: JobConditions): JobSeen {
     connection: claims?.connection ?? null,
     rows: state.rows,
     rows_done: state.endedRows,
-    rows_failed: notSucceeded(outcomes),
+    rows_failed: failedRows(outcomes),
     rows_waiting: state.rows - state.endedRows,
     entries_waiting: state.produced - state.acked,
     waits_for: waitOf(record, conditions),
@@ -162,7 +162,7 @@ export function openRunSeen(run: StoredRun, live: LocalRun | null): Status['runs
     connection: run.connection,
     started_at: new Date(run.startedAt).toISOString(),
     rows_done: Object.values(outcomes).reduce((sum, rows) => sum + rows, 0),
-    rows_failed: notSucceeded(outcomes),
+    rows_failed: failedRows(outcomes),
     under_way: live?.underWay ?? 0,
     state: live === null ? 'reading_back' : 'running',
   };

@@ -63,6 +63,15 @@ describe('the status', () => {
     expect(waits({ calls: { ...none, calling: 5, rateLimit: 5 } })).to.equal(null);
   });
 
+  it('counts as failed what job.progress counts: what may need somebody, not what never ran', async () => {
+    const { accept } = jobFixture(new ScriptedCaller(() => new Promise(() => undefined)));
+    const record = await accept(claimsOfChunks([Array.from({ length: 5 }, (_, row) => `{"user":"${row}"}`)]));
+    const outcomes = ['unknown', 'cancelled', 'expired', 'refused', 'succeeded'] as const;
+    await record.end(outcomes.map((outcome, row) => ({ row, lines: [], items: 0, outcome })));
+    const seen = jobSeen(record, { welcomed: true, draining: false, calls: undefined });
+    expect(seen).to.include({ rows_done: 5, rows_failed: 2 });
+  });
+
   it('is calm when there is nothing to say', () => {
     expect(statusText(calm, nowMs)).to.equal(
       `agent          web-1, version 1.2.3, process 7, up 1 min 30 s
