@@ -109,6 +109,10 @@ export class Account {
       const id = this.#newId('AIDA');
       return done(`<User>${userXml(user, id)}</User>`, id);
     },
+    DeleteUser: (user) => {
+      this.#users.delete(user);
+      return done(null);
+    },
     UpdateAccessKey: (user, params) => {
       const id = params.get('AccessKeyId') ?? '';
       if (!this.#keysOf(user).includes(id)) return { ...noUser, message: `the user has no key ${id}` };

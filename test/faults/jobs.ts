@@ -1,4 +1,4 @@
-// The jobs that a campaign asks for: reads of one page and of several, and every kind of change. Each row has a name of its own, so that what AWS
+// The jobs that a campaign asks for: reads of one page and of several, every kind of change, and one that the host does not allow. Each row has a name of its own, so that what AWS
 // did can be laid to it.
 import type { AskedJob, AskedRow } from './checker/evidence.ts';
 import { listedUsers, standingKeys } from './endpoint-state.ts';
@@ -13,6 +13,8 @@ interface JobKind {
   readonly row: (marker: string) => Readonly<Record<string, string>>;
   /** What a read gives, and null for a change. */
   readonly items: ((marker: string) => readonly string[]) | null;
+  /** The host does not allow the action. */
+  readonly refused?: boolean;
 }
 
 const user = (marker: string): { user: string } => ({ user: marker });
@@ -50,9 +52,14 @@ const jobKinds = {
     'Policy ARN': 'arn:aws:iam::aws:policy/ReadOnlyAccess',
   }),
   tag_user: change('tag_user', 'TagUser', { Tags: [{ Key: 'row', Value: '{{ user }}' }] }),
+  delete_user: { ...change('delete_user', 'DeleteUser'), refused: true },
 } as const satisfies Record<string, JobKind>;
 export type JobKindName = keyof typeof jobKinds;
 export const jobKindNames = Object.keys(jobKinds) as JobKindName[];
+
+const kindOf = (name: JobKindName): JobKind => jobKinds[name];
+/** What the host allows. */
+export const allowedActions = jobKindNames.filter((name) => kindOf(name).refused !== true);
 
 export interface JobPlan {
   readonly kind: JobKindName;
@@ -68,7 +75,7 @@ export interface JobPlan {
 
 /** The body of `POST /api/v1/jobs`, and what the checker is told of it. */
 export function askFor(plan: JobPlan, agent: string, random: Random): { body: string; asked: Omit<AskedJob, 'id'> } {
-  const kind: JobKind = jobKinds[plan.kind];
+  const kind = kindOf(plan.kind);
   const rows = Array.from({ length: plan.rows }, (_, index): AskedRow => {
     const absent = plan.kind !== 'list_users' && random.chance(plan.absentShare ?? 0);
     const marker = `${plan.name}-r${index}${absent ? '-absent' : ''}`;
@@ -83,12 +90,18 @@ export function askFor(plan: JobPlan, agent: string, random: Random): { body: st
     ...(plan.options === undefined ? {} : { options: plan.options }),
     ...(plan.ttlSeconds === undefined ? {} : { ttl_seconds: plan.ttlSeconds }),
   };
-  const { changes, itemName, action } = kind;
+  const { changes, itemName, action, refused = false } = kind;
   const lines = rows.map(({ marker }) => JSON.stringify(kind.row(marker)));
   return {
     body: [JSON.stringify(head), ...lines].join('\n'),
-    asked: { agent, action, changes, itemName, rows, statuses: plan.statuses ?? ['completed'] },
+    asked: { agent, action, changes, itemName, rows, refused, statuses: statusesOf(plan) },
   };
+}
+
+/** A refused job may still expire before the host has seen it. */
+function statusesOf({ kind, statuses = ['completed'] }: JobPlan): readonly string[] {
+  if (kindOf(kind).refused !== true) return statuses;
+  return ['rejected', ...statuses.filter((status) => status === 'expired')];
 }
 
 /** Mostly plain jobs, and some of each that ends in another way. */

@@ -74,6 +74,15 @@ const agentMutants: readonly Mutant[] = [
     hunt: random(['links'], 'forged ack'),
   },
   {
+    name: 'the host runs nothing that it does not allow',
+    mutation: edit(
+      'agent/job/allow-job.ts',
+      'if (!isAllowed(connection.allow, action)) return explainRefusal(connection.label, action);',
+      '',
+    ),
+    hunt: steps('agent', 'commit', 'before', 'delete_user'),
+  },
+  {
     name: 'the intent is durable before a change leaves',
     mutation: edit(
       'agent/job/call.ts',

@@ -7,6 +7,7 @@ import { FaultProxy } from '../support/fault-proxy.ts';
 import { Host } from '../support/programs.ts';
 import { Endpoint } from './endpoint.ts';
 import { LinkRelay } from './link-relay.ts';
+import { allowedActions } from './jobs.ts';
 import type { Mutation } from './mutation.ts';
 import { type ProgramName, RunningProgram } from './programs.ts';
 import { Random } from './random.ts';
@@ -72,7 +73,12 @@ export async function makeParts(options: WorldOptions): Promise<Parts> {
   const planeLink = await FaultProxy.start({ target: relay.url, framing: 'websocket' });
   const awsLink = await FaultProxy.start({ target: endpoint.url, framing: 'http' });
   const hostFolder = join(folder, 'host');
-  const settings = { endpoint: awsLink.url, reconnectSeconds: 1, more: `spool_quota_mib: ${spoolQuotaMib}` };
+  const settings = {
+    endpoint: awsLink.url,
+    reconnectSeconds: 1,
+    allow: allowedActions,
+    more: `spool_quota_mib: ${spoolQuotaMib}`,
+  };
   const host = await Host.make(hostFolder, planeUrl, settings);
   const token = readFileSync(join(dataDir, 'admin-token'), 'utf8').trim();
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };

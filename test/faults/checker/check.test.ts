@@ -161,6 +161,16 @@ const wrong: readonly (readonly [what: string, rule: string, change: (made: Samp
     (made) => lines(made, ...good.a, error(1, 'aws_error'), end(1, 1, 'unknown'), ...good.c),
   ],
   [
+    'effects of a job that the host refused',
+    'effect of a job that does not run',
+    (made) => (made.asked[0] = { ...made.asked[0]!, refused: true }),
+  ],
+  [
+    'effects of a job that was never signed',
+    'effect of a job that does not run',
+    (made) => change(made, 0, () => ({ statement: null, entries: [], lastSequence: 0 })),
+  ],
+  [
     'effects of a job that was cancelled before it came',
     'effect not told',
     (made) => {

@@ -57,6 +57,9 @@ function checkJob(asked: AskedJob, held: StoredJob, { parties, byMarker, outcome
     held.statement === null ? wasAccepted(held, report) : checkLastWord(held, { parties, head, counts, report });
   for (const [index, row] of asked.rows.entries()) {
     const seen = rows[index] ?? { envelopes: [], end: null };
+    // What a quarantined job did before, nobody can tell.
+    const mayRun = !asked.refused && (accepted || held.status === 'quarantined');
+    if (!mayRun && byMarker.has(row.marker)) report('effect of a job that does not run', index, `it is ${held.status}`);
     if (accepted && seen.end === null)
       report('row without an end', index, `${seen.envelopes.length} envelopes, no row_end`);
     checkRow(asked, index, seen, { effects: byMarker.get(row.marker) ?? [], report });

@@ -19,6 +19,8 @@ export interface AskedJob {
   /** The member of a read's items that `items` names. */
   readonly itemName: string | null;
   readonly rows: readonly AskedRow[];
+  /** The host does not allow it. */
+  readonly refused: boolean;
   /** How it may end. */
   readonly statuses: readonly string[];
 }

@@ -27,6 +27,7 @@ export function sample(): Sample {
       changes: 'CreateAccessKey',
       itemName: null,
       rows: [row('a', null), row('b', null), row('c', null)],
+      refused: false,
       statuses: ['completed'],
     },
     {
@@ -36,6 +37,7 @@ export function sample(): Sample {
       changes: null,
       itemName: 'UserName',
       rows: [row('d', ['d.0', 'd.1'])],
+      refused: false,
       statuses: ['completed'],
     },
   ];
