@@ -37,6 +37,7 @@ export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<
   try {
     await runRows(record, ports);
   } finally {
+    ports.spool.forgo(record.id);
     stops.over();
     over.abort();
     await ringing;
@@ -53,14 +54,15 @@ async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
     const rest = restOutcome(record, ports.nowMs());
     if (rest !== null) {
       stopRows(rest, ports.stops);
+      ports.spool.forgo(record.id);
       if (underWay.size + ending.size === 0) await endRest(record, rest, ports);
       // Rows that were just coming in are on disk in a moment, and then end too.
       if (record.state.phase === 'accepted' && !(await changedOrLate(record, ports))) break;
       continue;
     }
     const free = underWay.size < concurrency && ending.size < mostEnding;
-    const row = free ? await nextRow(rows, ports.spool) : null;
-    record.waitsFor = free && row === null ? waitOf(underWay.size + ending.size, ports.spool) : null;
+    const row = free ? await nextRow(rows, record, ports.spool) : null;
+    record.waitsFor = free && row === null ? waitOf(record, underWay.size + ending.size, ports.spool) : null;
     if (row !== null) {
       const answered = (): void => {
         if (underWay.delete(work)) ending.add(work);
@@ -89,9 +91,9 @@ function stopRows(rest: Rest, stops: JobStops): void {
 }
 
 /** A row with its place in the spool, or null when there is no row or no place. */
-async function nextRow(rows: RowWindow, spool: Spool): Promise<PendingRow | null> {
+async function nextRow(rows: RowWindow, { id }: JobRecord, spool: Spool): Promise<PendingRow | null> {
   const row = await rows.next();
-  if (row === null || spool.enter()) return row;
+  if (row === null || spool.enter(id)) return row;
   rows.putBack(row);
   return null;
 }
@@ -168,8 +170,8 @@ function stopOf(record: JobRecord, nowMs: number): Stop | null {
 }
 
 /** What a job waits for that could begin a row and does not. */
-function waitOf(underWay: number, spool: Spool): JobRecord['waitsFor'] {
-  if (spool.state.fullSinceMs !== null) return 'spool';
+function waitOf({ id }: JobRecord, underWay: number, spool: Spool): JobRecord['waitsFor'] {
+  if (spool.state.fullSinceMs !== null || spool.turnedAway(id)) return 'spool';
   return underWay === 0 ? 'rows' : null;
 }
 

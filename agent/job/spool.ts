@@ -1,6 +1,8 @@
 // The spool's quota: how much of the disk results may take that the control plane has not acknowledged. At the quota no row starts and no
 // further page is asked for. What is under way still gets its answer written, whatever it is: for that a reserve is kept beyond the quota, and
-// so many rows at once as might need it all are not begun. Results that were delivered and are kept to be read on the host go first.
+// so many rows at once as might need it all are not begun; jobs have the places for them by turns. Results that were delivered and are kept to
+// be read on the host go first.
+import type { JobId } from '../../protocol/ids.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { EventSink } from '../events.ts';
 import type { Clock } from './clock.ts';
@@ -38,8 +40,8 @@ export class Spool {
   readonly #reserveBytes: number;
   readonly #waiting = new Set<() => void>();
   #underWay = 0;
-  /** A row was turned away although there is room: what is under way might need it. */
-  #turnedAway = false;
+  /** Jobs whose next row was turned away, first come first: each has one place before those behind it. */
+  readonly #line = new Set<JobId>();
   #trimming = false;
   #fullSince: { readonly atMs: number; readonly monotonicMs: number } | null = null;
 
@@ -60,13 +62,15 @@ export class Spool {
     };
   }
 
-  /** Takes the place of one row; give it back with `leave`. False: no row may start now, and `onRoom` says when. */
-  enter(): boolean {
-    if (this.#full()) return false;
-    const { journal, quotaBytes } = this.#ports;
-    const free = quotaBytes + this.#reserveBytes - journal.spoolBytes();
-    this.#turnedAway = (this.#underWay + 1) * limits.envelopeBytes > free;
-    if (this.#turnedAway) return false;
+  /** Takes the place of one row of a job; give it back with `leave`. False: none may start now, and `onRoom` says when. */
+  enter(job: JobId): boolean {
+    const at = [...this.#line].indexOf(job);
+    const before = at === -1 ? this.#line.size : at;
+    if (this.#places() <= before) {
+      this.#line.add(job);
+      return false;
+    }
+    this.#line.delete(job);
     this.#underWay += 1;
     return true;
   }
@@ -74,6 +78,23 @@ export class Spool {
   leave(): void {
     this.#underWay -= 1;
     this.#look();
+  }
+
+  turnedAway(job: JobId): boolean {
+    return this.#line.has(job);
+  }
+
+  /** The job no longer wants the place that its row was turned away from. */
+  forgo(job: JobId): void {
+    if (this.#line.delete(job)) this.#look();
+  }
+
+  /** Rows that may start now: as many as might need all that is left. */
+  #places(): number {
+    if (this.#full()) return 0;
+    const { journal, quotaBytes } = this.#ports;
+    const free = quotaBytes + this.#reserveBytes - journal.spoolBytes();
+    return Math.floor(free / limits.envelopeBytes) - this.#underWay;
   }
 
   /** Between the pages of a listing: resolves when there is room for another, or when the signal is aborted. */
@@ -125,8 +146,6 @@ export class Spool {
       events('spool.room', { bytes: journal.spoolBytes(), quotaBytes, durationMs });
       for (const wake of this.#waiting) wake();
     }
-    if (!freed && !this.#turnedAway) return;
-    this.#turnedAway = false;
-    onRoom();
+    if (freed || this.#line.size > 0) onRoom();
   }
 }

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { Journal } from '../../../agent/job/journal.ts';
 import { Spool } from '../../../agent/job/spool.ts';
 import { limits } from '../../../protocol/limits.ts';
+import { jobIdOf } from '../../contract/journal-samples.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 const envelope = limits.envelopeBytes;
@@ -33,7 +34,7 @@ function spoolWith(quotaBytes: number, callsAtOnce: number) {
 
 function enterAll(spool: Spool): number {
   let entered = 0;
-  while (spool.enter()) entered += 1;
+  while (spool.enter(jobIdOf(1))) entered += 1;
   return entered;
 }
 
@@ -46,7 +47,7 @@ describe('the spool', () => {
     held.spool = 14 * envelope;
     for (let row = 0; row < 14; row += 1) spool.leave();
     expect(spool.state.rowsUnderWay).to.equal(0);
-    expect(spool.enter()).to.equal(false);
+    expect(spool.enter(jobIdOf(1))).to.equal(false);
     // Just below the quota the reserve is what is left for them.
     held.spool = 10 * envelope - 1;
     expect(enterAll(spool)).to.equal(4);
@@ -55,7 +56,7 @@ describe('the spool', () => {
   it('says once that it is full, since when, and once that there is room, and wakes who waits', async () => {
     const { spool, held, events } = spoolWith(envelope, 1);
     held.spool = envelope;
-    expect([spool.enter(), spool.enter()]).to.deep.equal([false, false]);
+    expect([spool.enter(jobIdOf(1)), spool.enter(jobIdOf(1))]).to.deep.equal([false, false]);
     expect(spool.state.fullSinceMs).to.equal(new SimulatedClock().now());
     let woken = false;
     const waiting = spool.room(new AbortController().signal).then(() => (woken = true));
@@ -72,7 +73,33 @@ describe('the spool', () => {
     expect(enterAll(spool)).to.equal(2);
     spool.leave();
     expect(held.rooms).to.equal(1);
-    expect(spool.enter()).to.equal(true);
+    expect(spool.enter(jobIdOf(1))).to.equal(true);
+  });
+
+  it('gives the places by turns to the jobs that wait for one', () => {
+    const { spool, held } = spoolWith(envelope, 1);
+    const [first, second, third] = [jobIdOf(1), jobIdOf(2), jobIdOf(3)];
+    expect(enterAll(spool)).to.equal(2);
+    expect([spool.enter(second), spool.enter(third), spool.turnedAway(second)]).to.deep.equal([false, false, true]);
+    const turns = [];
+    for (let round = 0; round < 6; round += 1) {
+      spool.leave();
+      expect(held.rooms).to.equal(round + 1);
+      // Whoever is woken first: the place is for the one that has waited longest.
+      turns.push([third, second, first].filter((job) => spool.enter(job)));
+    }
+    expect(turns.flat()).to.deep.equal([first, second, third, first, second, third]);
+  });
+
+  it('keeps no place for a job that no longer wants it', () => {
+    const { spool, held } = spoolWith(envelope, 1);
+    expect(enterAll(spool)).to.equal(2);
+    expect([spool.enter(jobIdOf(2)), spool.enter(jobIdOf(3))]).to.deep.equal([false, false]);
+    spool.leave();
+    expect([spool.enter(jobIdOf(3)), held.rooms]).to.deep.equal([false, 1]);
+    spool.forgo(jobIdOf(1));
+    spool.forgo(jobIdOf(2));
+    expect([held.rooms, spool.enter(jobIdOf(3))]).to.deep.equal([3, true]);
   });
 
   it('never waits for a place that only the waiting listings hold', async () => {
