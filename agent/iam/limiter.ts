@@ -13,6 +13,8 @@ export interface Permit {
 }
 
 export interface TokenBucket {
+  /** A token that is there, when nobody waits for one; else null. */
+  takeNow(): Permit | null;
   /** Waits for a token, first come first served. Rejects with the signal's reason. */
   take(signal?: AbortSignal): Promise<Permit>;
   accepted(permit: Permit): void;
@@ -34,6 +36,7 @@ class MeasuringBucket implements TokenBucket {
   #tokens: number;
   #filledAtMs: number;
   #turn: Promise<void> = Promise.resolve();
+  #waiting = 0;
   #throttles = 0;
 
   constructor(limits: BucketLimits, clock: Clock) {
@@ -61,8 +64,20 @@ class MeasuringBucket implements TokenBucket {
     this.#rate.keepWithin(maxCallsPerSecond);
   }
 
+  takeNow(): Permit | null {
+    if (this.#waiting > 0) return null;
+    const now = this.#clock.monotonicMs();
+    this.#fill(now);
+    if (this.#tokens < 1) return null;
+    this.#tokens -= 1;
+    return { takenAtMs: now };
+  }
+
   async take(signal?: AbortSignal): Promise<Permit> {
     signal?.throwIfAborted();
+    const permit = this.takeNow();
+    if (permit !== null) return permit;
+    this.#waiting += 1;
     const before = this.#turn;
     const { promise: mine, resolve: leave } = Promise.withResolvers<void>();
     this.#turn = before.then(() => mine);
@@ -74,6 +89,7 @@ class MeasuringBucket implements TokenBucket {
       this.#tokens -= 1;
       return { takenAtMs: this.#clock.monotonicMs() };
     } finally {
+      this.#waiting -= 1;
       leave();
     }
   }

@@ -4,6 +4,7 @@ import type PQueue from 'p-queue';
 import type { Connection } from '../connection.ts';
 import { FairLine, type WaitingFor } from '../iam/fair-line.ts';
 import type { Permit, TokenBucket } from '../iam/limiter.ts';
+import { offAbort, onAbort } from './abort-watch.ts';
 
 /** Whoever AWS counts the calls of, with the bucket that all connections share which name it. */
 export interface Principal {
@@ -55,19 +56,19 @@ export class CallLane {
       await work(permit).then(resolve, reject);
     };
     const passenger: Passenger = { job: who.job, interactive: who.interactive, again: who.again, go };
-    const onAbort = (): void => {
+    const giveUp = (): void => {
       if (begun) return;
       this.#line.remove(passenger);
       if (this.#line.size === 0) this.#noneLeft.abort(new Error('no call waits'));
       resolve(null);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    onAbort(signal, giveUp);
     this.#line.add(passenger);
     if (!this.#serving) this.#serve().catch(reject);
     try {
       return await promise;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      offAbort(signal, giveUp);
     }
   }
 
@@ -76,7 +77,7 @@ export class CallLane {
     try {
       while (this.#line.size > 0) {
         this.#waitsFor = 'rate_limit';
-        const permit = await this.#token();
+        const permit = this.principal.bucket.takeNow() ?? (await this.#token());
         this.#waitsFor = 'queue';
         if (permit !== null) await this.#placed(permit);
       }

@@ -19,6 +19,8 @@ export interface Outbound {
 export interface Route {
   /** The configured proxy; null: none, or the environment's. */
   readonly proxy: string | null;
+  /** No proxy can be in the way. */
+  readonly direct: boolean;
   /** Go with every request, also through a proxy's tunnel. */
   readonly tls: { readonly rejectUnauthorized: boolean; readonly ca?: string[] };
   /** `fresh`: a connection that nothing used before. */
@@ -38,10 +40,12 @@ function environmentHasProxy(): boolean {
 export async function openRoute({ caFile, proxy, verifySsl }: Outbound): Promise<Route> {
   const ca = caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, 'utf8')] };
   const tls = { rejectUnauthorized: verifySsl, ...ca };
-  const agents = proxy === undefined && !environmentHasProxy() ? directAgents() : await proxyAgents(proxy);
+  const direct = proxy === undefined && !environmentHasProxy();
+  const agents = direct ? directAgents() : await proxyAgents(proxy);
   const { kept, fresh } = agents;
   return {
     proxy: proxy ?? null,
+    direct,
     tls,
     agentFor: (secure, own) => (own ? fresh : kept)[secure ? 'https' : 'http'],
     close: () => {

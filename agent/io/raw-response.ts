@@ -5,6 +5,9 @@ import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { TransportCode } from '../iam/iam-caller.ts';
+import { offAbort, onAbort } from './abort-watch.ts';
+import { directFault, isTlsFault, notMade } from './exchange-fault.ts';
+import { KeptConnections } from './kept-connections.ts';
 import type { Route } from './outbound.ts';
 
 export interface WireRequest {
@@ -60,12 +63,6 @@ export function maskedUrl(url: string): string {
   if (!URL.canParse(url)) return 'the proxy';
   const parsed = new URL(url);
   return `${parsed.protocol}//${parsed.host}`;
-}
-
-// A certificate's fault has a name of OpenSSL's, all others start like this.
-const certificateFault = /CERT|ISSUER|SIGNATURE|CRL|CHAIN|SELF_SIGNED|HOSTNAME_MISMATCH/;
-function isTlsFault(code: string): boolean {
-  return code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code === 'EPROTO' || certificateFault.test(code);
 }
 
 function pairs(flat: readonly string[]): [string, string][] {
@@ -152,13 +149,10 @@ class Exchange {
     response.on('error', () => this.#fail('closed', ''));
   }
 
-  #onError(error: NodeJS.ErrnoException): void {
-    const code = error.code ?? '';
-    if (this.#sent) this.#fail(isTlsFault(code) ? 'tls' : 'closed', code);
-    else if (isTlsFault(code)) this.#fail('tls', code);
-    else if (this.#options.route.proxy !== null) this.#fail('proxy', maskedUrl(this.#options.route.proxy));
-    else if (code === 'ETIMEDOUT') this.#fail('connect_timeout', code);
-    else this.#fail(code === 'ECONNRESET' ? 'closed' : 'connect', code);
+  #onError({ code = '' }: NodeJS.ErrnoException): void {
+    if (!this.#sent && !isTlsFault(code) && this.#options.route.proxy !== null)
+      this.#fail('proxy', maskedUrl(this.#options.route.proxy));
+    else this.#fail(directFault(code, this.#sent), code);
   }
 
   #fail(code: TransportCode, detail: string): void {
@@ -175,10 +169,10 @@ class Exchange {
 
 export function createWire(options: WireOptions): Wire {
   const { route } = options;
+  const kept = route.direct ? new KeptConnections(options) : null;
   const underway = new Set<Exchange>();
   let closed = false;
-  const send = async (request: WireRequest, { fresh, signal }: ExchangeOptions): Promise<ExchangeEnd> => {
-    if (signal.aborted || closed) return { kind: 'aborted', sent: false };
+  const overNodeHttp = async (request: WireRequest, { fresh, signal }: ExchangeOptions): Promise<ExchangeEnd> => {
     const secure = request.protocol === 'https:';
     const { promise, resolve } = Promise.withResolvers<ExchangeEnd>();
     const exchange = new Exchange(options, secure, resolve);
@@ -187,28 +181,32 @@ export function createWire(options: WireOptions): Wire {
     const headers = { ...request.headers, connection: 'keep-alive' };
     const agent = route.agentFor(secure, fresh);
     const common = { protocol, hostname, ...(port === undefined ? {} : { port }), path, method, headers, agent };
-    const onAbort = (): void => exchange.abort();
+    const abort = (): void => exchange.abort();
     let made: ClientRequest;
     try {
       made = secure ? httpsRequest({ ...common, ...route.tls }) : httpRequest(common);
     } catch (error) {
-      // A header or a path that HTTP does not take; its message would quote it.
-      return { kind: 'failed', code: 'request', detail: error instanceof Error ? error.name : 'unknown', sent: false };
+      return notMade(error);
     }
-    signal.addEventListener('abort', onAbort, { once: true });
+    onAbort(signal, abort);
     underway.add(exchange);
     try {
       exchange.start(made, body);
       return await promise;
     } finally {
       underway.delete(exchange);
-      signal.removeEventListener('abort', onAbort);
+      offAbort(signal, abort);
     }
+  };
+  const exchange = (request: WireRequest, how: ExchangeOptions): Promise<ExchangeEnd> => {
+    if (how.signal.aborted || closed) return Promise.resolve({ kind: 'aborted', sent: false });
+    return kept === null || how.fresh ? overNodeHttp(request, how) : kept.exchange(request, how.signal);
   };
   const close = (): void => {
     closed = true;
-    for (const exchange of underway) exchange.abort();
+    for (const one of underway) one.abort();
+    kept?.close();
     route.close();
   };
-  return { exchange: send, close };
+  return { exchange, close };
 }
