@@ -12,7 +12,7 @@ import { systemClock } from './io/clock-system.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
 import { openJournal } from './io/journal-sqlite.ts';
-import { readSecretFile, secretFileStamp } from './io/keys-file.ts';
+import { readSecretFile, sharedStamps } from './io/keys-file.ts';
 import { lazyCaller } from './io/lazy-caller.ts';
 import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import { websocketTransport } from './io/link-websocket.ts';
@@ -179,7 +179,7 @@ export function awsCaller(
       clock,
       userAgent: `iam-agent/${version}`,
       readSecretFile,
-      secretFileStamp,
+      secretFileStamp: sharedStamps(),
       onEvent: (name, { connection }) => {
         if (name === 'credentials_unavailable')
           events('credentials.failed', { connection: String(connection), code: name });

@@ -79,9 +79,9 @@ function connectionTo(endpoint: string, folder: string): Connection {
 async function agentCaller(connection: Connection, limited: boolean): Promise<IamCaller> {
   const { createIamCaller } = await import('../agent/io/call-iam.ts');
   const { limitedCaller } = await import('../agent/io/queue-p-queue.ts');
-  const { readSecretFile, secretFileStamp } = await import('../agent/io/keys-file.ts');
+  const { readSecretFile, sharedStamps } = await import('../agent/io/keys-file.ts');
   const [clock, userAgent] = [systemClock(), 'iam-agent/bench'];
-  const inner = createIamCaller([connection], { clock, userAgent, readSecretFile, secretFileStamp });
+  const inner = createIamCaller([connection], { clock, userAgent, readSecretFile, secretFileStamp: sharedStamps() });
   return limited ? limitedCaller(inner, { clock }) : inner;
 }
 

@@ -65,6 +65,22 @@ export function secretFileStamp(path: string, nowMs = Date.now()): string | null
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
+/** Calls within so short a time share a look: each would cost a call of AWS more than its signature does. */
+const sharedLookMs = 10;
+
+/** `secretFileStamp` for all calls of a connection; a change is seen within 10 ms. */
+export function sharedStamps(look = secretFileStamp, nowMs = () => performance.now()): (path: string) => string | null {
+  const looks = new Map<string, { readonly atMs: number; readonly stamp: string | null }>();
+  return (path) => {
+    const now = nowMs();
+    const last = looks.get(path);
+    if (last !== undefined && now - last.atMs < sharedLookMs) return last.stamp;
+    const stamp = look(path);
+    looks.set(path, { atMs: now, stamp });
+    return stamp;
+  };
+}
+
 /** Reads a secret file that holds JSON; the caller validates what comes back. @throws SecretFileError */
 export async function readJsonSecret(path: string, options: SecretFileOptions = {}): Promise<unknown> {
   const text = await readSecretFile(path, options);

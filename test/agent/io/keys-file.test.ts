@@ -25,6 +25,7 @@ import {
   readSecretFile,
   SecretFileError,
   secretFileStamp,
+  sharedStamps,
   writeSecretFile,
 } from '../../../agent/io/keys-file.ts';
 
@@ -96,6 +97,24 @@ describe('secret files', () => {
     expect((await fault(place('folder'))).fault).to.equal('not_a_file');
     execFileSync('mkfifo', ['-m', '600', place('pipe')]);
     expect((await fault(place('pipe'))).fault).to.equal('not_a_file');
+  });
+
+  it('is looked at once for all who ask within ten milliseconds, each file by itself', () => {
+    const looked: string[] = [];
+    let now = 0;
+    const stamp = sharedStamps(
+      (path) => {
+        looked.push(path);
+        return `${path} at ${now}`;
+      },
+      () => now,
+    );
+    expect([stamp('a'), stamp('b'), stamp('a')]).to.deep.equal(['a at 0', 'b at 0', 'a at 0']);
+    now = 9;
+    expect(stamp('a')).to.equal('a at 0');
+    now = 10;
+    expect(stamp('a')).to.equal('a at 10');
+    expect(looked).to.deep.equal(['a', 'b', 'a']);
   });
 
   it('has a stamp that changes with whatever happens to the file, and none while its times are too new to tell', async () => {
