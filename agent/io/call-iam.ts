@@ -8,6 +8,7 @@ import { transportText } from '../iam/errors.ts';
 import type { CallAnswer, CallRequest, IamCaller } from '../iam/iam-caller.ts';
 import type { Service } from '../iam/schema.ts';
 import type { Clock } from '../job/clock.ts';
+import { offAbort, onAbort } from './abort-watch.ts';
 import { type AwsKeys, createCredentials, CredentialsError } from './credentials.ts';
 import { openRoute, type Route } from './outbound.ts';
 import { createWire, type ExchangeEnd, type Timeouts, type Wire, type WireRequest } from './raw-response.ts';
@@ -164,18 +165,17 @@ class HttpIamCaller implements IamCaller {
     }
     let request: WireRequest;
     try {
-      request = await this.#write(line, call, keys);
+      request = this.#write(await this.#station(line, call.service), call, keys);
     } catch (error) {
       // An input that cannot be written, or an endpoint that cannot be made.
       return failed('request', '', error instanceof Error ? error.name : 'unknown', false);
     }
     const fresh = call.repeat !== 'safe';
     const end = await wire.exchange(request, { fresh, signal });
-    return toAnswer(end, endpointUrl(request));
+    return toAnswer(end, request);
   }
 
-  async #write(line: Line, call: Sent, keys: AwsKeys): Promise<WireRequest> {
-    const { address, signer } = await this.#station(line, call.service);
+  #write({ address, signer }: Station, call: Sent, keys: AwsKeys): WireRequest {
     const body = encodeRequest(call.service, call.operation, address.version, call.input);
     const headers = {
       ...address.headers,
@@ -226,12 +226,12 @@ function failed(
   return { kind: 'transport', code, message: transportText(code, url, detail), ambiguous, attempts: 1 };
 }
 
-function toAnswer(end: ExchangeEnd, url: string): CallAnswer {
+function toAnswer(end: ExchangeEnd, request: WireRequest): CallAnswer {
   switch (end.kind) {
     case 'response':
       return { kind: 'answer', status: end.status, headers: end.headers, body: end.body, attempts: 1 };
     case 'failed':
-      return failed(end.code, url, end.detail, end.sent);
+      return failed(end.code, endpointUrl(request), end.detail, end.sent);
     case 'aborted':
       return { kind: 'aborted', ambiguous: end.sent };
     default:
@@ -247,12 +247,12 @@ function saysExpired(answer: Extract<CallAnswer, { kind: 'answer' }>): boolean {
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | 'aborted'> {
   const { promise, resolve } = Promise.withResolvers<'aborted'>();
-  const onAbort = (): void => resolve('aborted');
-  signal.addEventListener('abort', onAbort, { once: true });
+  const stop = (): void => resolve('aborted');
+  onAbort(signal, stop);
   try {
     return await Promise.race([work, promise]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    offAbort(signal, stop);
   }
 }
 

@@ -49,11 +49,31 @@ function canonicalPath(path: string): string {
   return `/${kept.map(percentEncode).join('/')}${path.endsWith('/') ? '/' : ''}`;
 }
 
+/** The headers that are signed, in their order. Those of one service are the same for nearly all of its requests. */
+interface SignedNames {
+  readonly of: readonly string[];
+  readonly sorted: readonly string[];
+  readonly list: string;
+}
+
+function signedNames(of: readonly string[]): SignedNames {
+  const sorted = of.filter((name) => !unsigned.has(name)).toSorted();
+  return { of, sorted, list: sorted.join(';') };
+}
+
+const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((name, at) => name === other[at]);
+
+/** As in `20260102T030405Z`. */
+const basicTime = (ms: number): string => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+
 const trimmed = (value: string): string => (value.includes(' ') ? value.trim().replaceAll(/ +/g, ' ') : value);
 
 export class Signer {
   readonly #scope: SigningScope;
   readonly #derived = new WeakMap<AwsKeys, Derived>();
+  #names = signedNames([]);
+  #time = { second: Number.NaN, text: '' };
 
   constructor(scope: SigningScope) {
     this.#scope = scope;
@@ -62,18 +82,19 @@ export class Signer {
   /** The headers with those of the signature, at `nowMs` of the wall clock. */
   sign({ method, path, headers, body }: SignableRequest, keys: AwsKeys, nowMs: number): Record<string, string> {
     const { region, service } = this.#scope;
-    const time = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    const second = Math.floor(nowMs / 1000);
+    if (this.#time.second !== second) this.#time = { second, text: basicTime(nowMs) };
+    const time = this.#time.text;
     const day = time.slice(0, 8);
     const bodyHash = hash('sha256', body);
     const signed: Record<string, string> = { ...headers, 'x-amz-date': time };
     if (keys.sessionToken !== undefined) signed['x-amz-security-token'] = keys.sessionToken;
     signed['x-amz-content-sha256'] = bodyHash;
-    const names = Object.keys(signed)
-      .filter((name) => !unsigned.has(name))
-      .sort();
-    const list = names.join(';');
+    const names = Object.keys(signed);
+    if (!isSame(names, this.#names.of)) this.#names = signedNames(names);
+    const { sorted, list } = this.#names;
     let canonical = `${method}\n${canonicalPath(path)}\n\n`;
-    for (const name of names) canonical += `${name}:${trimmed(signed[name] ?? '')}\n`;
+    for (const name of sorted) canonical += `${name}:${trimmed(signed[name] ?? '')}\n`;
     canonical += `\n${list}\n${bodyHash}`;
     const scope = `${day}/${region}/${service}/aws4_request`;
     const signature = createHmac('sha256', this.#keyFor(keys, day))
