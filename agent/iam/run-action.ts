@@ -92,7 +92,7 @@ function notResumed(failure: CallFailure, itemsBefore: number): CallFailure {
 }
 
 /** One page of AWS. The first call of an action waits, if its row asks for it. */
-async function pageAt(
+function pageAt(
   call: PreparedCall,
   options: RunOptions,
   { marker, size }: { readonly marker: string | null; readonly size: number | null },
@@ -100,7 +100,7 @@ async function pageAt(
   const cut = size === null || !takesSize(call) ? {} : { MaxItems: size };
   const paging = { ...cut, ...(marker === null ? {} : { Marker: marker }) };
   const request = requestFor(call, options, paging);
-  return marker === null ? await callUntilDone(call, request, options) : await callOnce(options.caller, request);
+  return marker === null ? callUntilDone(call, request, options) : callOnce(options.caller, request);
 }
 
 /** Where the rows of an answer are, and whether it has pages. */
@@ -245,12 +245,16 @@ async function runObject(call: PreparedCall, options: RunOptions): Promise<Actio
   return { envelopes: [envelope], marker: null, failure: null, requestId: once.requestId };
 }
 
+async function* onePage(ask: () => Promise<ActionPage>): AsyncGenerator<ActionPage> {
+  yield await ask();
+}
+
 /** Never throws for what AWS or the network does; a page with `failure` is the last. */
-export async function* runAction(call: PreparedCall, options: RunOptions): AsyncGenerator<ActionPage> {
+export function runAction(call: PreparedCall, options: RunOptions): AsyncGenerator<ActionPage> {
   const { output, operation } = call.action;
   const source = rowSourceOf(call);
-  if (call.asRows && operation === reportOperation) yield* runReportRows(call, options);
-  else if (source !== null) yield* runRows(call, source, options);
-  else if (output.kind === 'object' && output.lists !== undefined) yield await runMerged(call, output.lists, options);
-  else yield await runObject(call, options);
+  if (call.asRows && operation === reportOperation) return runReportRows(call, options);
+  if (source !== null) return runRows(call, source, options);
+  const { lists } = output.kind === 'object' ? output : {};
+  return onePage(() => (lists === undefined ? runObject(call, options) : runMerged(call, lists, options)));
 }

@@ -28,13 +28,22 @@ function startedText(first: Once): string {
 }
 
 /** Rejects only with the reason of the options' signal. */
-export async function callUntilDone(call: PreparedCall, request: CallRequest, options: RunOptions): Promise<Once> {
-  const { caller, clock, signal, waits: until = signal } = options;
+export function callUntilDone(call: PreparedCall, request: CallRequest, options: RunOptions): Promise<Once> {
+  const rule = call.waitSeconds === null ? undefined : waits.get(request.operation);
+  return rule === undefined
+    ? callOnce(options.caller, request)
+    : untilDone(rule, request, { ...options, waitSeconds: call.waitSeconds ?? 0 });
+}
+
+async function untilDone(
+  rule: WaitRule,
+  request: CallRequest,
+  options: RunOptions & { readonly waitSeconds: number },
+): Promise<Once> {
+  const { caller, clock, signal, waits: until = signal, waitSeconds } = options;
   const first = await callOnce(caller, request);
-  const rule = waits.get(request.operation);
-  if (call.waitSeconds === null || rule === undefined) return first;
   if (rule.poll !== null && first.kind === 'failed') return first;
-  const endAtMs = clock.monotonicMs() + call.waitSeconds * 1000;
+  const endAtMs = clock.monotonicMs() + waitSeconds * 1000;
   if (rule.poll !== null && startedText(first) === '') {
     return failed('aws_malformed', `AWS answered ${request.operation} without a JobId: there is nothing to wait for.`);
   }
@@ -57,7 +66,7 @@ export async function callUntilDone(call: PreparedCall, request: CallRequest, op
     if (until.aborted) return stopped;
     const leftMs = endAtMs - clock.monotonicMs();
     if (leftMs <= 0) {
-      const text = `${request.operation}${startedText(first)} was not complete after ${call.waitSeconds} seconds; AWS goes on with it.`;
+      const text = `${request.operation}${startedText(first)} was not complete after ${waitSeconds} seconds; AWS goes on with it.`;
       return failed('wait_timeout', text);
     }
     try {

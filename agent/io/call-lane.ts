@@ -47,17 +47,15 @@ export class CallLane {
   }
 
   /** Runs `work` when it has a token and a place; the place is free again when it ends. Null: the signal came before. */
-  async pass<T>(who: WaitingFor, signal: AbortSignal, work: (permit: Permit) => Promise<T>): Promise<T | null> {
-    if (signal.aborted) return null;
+  pass<T>(who: WaitingFor, signal: AbortSignal, work: (permit: Permit) => Promise<T>): Promise<T | null> {
+    if (signal.aborted) return Promise.resolve(null);
     const { promise, resolve, reject } = Promise.withResolvers<T | null>();
-    let begun = false;
-    const go = async (permit: Permit): Promise<void> => {
-      begun = true;
-      await work(permit).then(resolve, reject);
+    const go = (permit: Permit): Promise<void> => {
+      offAbort(signal, giveUp);
+      return work(permit).then(resolve, reject);
     };
     const passenger: Passenger = { job: who.job, interactive: who.interactive, again: who.again, go };
     const giveUp = (): void => {
-      if (begun) return;
       this.#line.remove(passenger);
       if (this.#line.size === 0) this.#noneLeft.abort(new Error('no call waits'));
       resolve(null);
@@ -65,11 +63,7 @@ export class CallLane {
     onAbort(signal, giveUp);
     this.#line.add(passenger);
     if (!this.#serving) this.#serve().catch(reject);
-    try {
-      return await promise;
-    } finally {
-      offAbort(signal, giveUp);
-    }
+    return promise;
   }
 
   async #serve(): Promise<void> {
@@ -100,10 +94,10 @@ export class CallLane {
   /** Resolves when the place is there; only then it is decided who has it. Lanes take turns: each waits for one place at most. */
   #placed(permit: Permit): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const task = async (): Promise<void> => {
+    const task = (): Promise<void> => {
       const next = this.#line.next();
       resolve();
-      await next?.go(permit);
+      return next?.go(permit) ?? Promise.resolve();
     };
     void this.#places.add(task);
     return promise;

@@ -14,7 +14,11 @@ class LazyCaller implements LimitedIamCaller {
   }
 
   /** The same answers as the caller that it loads; a call that waits for the loading ends as `aborted` when the agent stops. */
-  async call(request: CallRequest): Promise<CallAnswer> {
+  call(request: CallRequest): Promise<CallAnswer> {
+    return this.#loaded === null || this.#closed ? this.#callLater(request) : this.#loaded.call(request);
+  }
+
+  async #callLater(request: CallRequest): Promise<CallAnswer> {
     if (this.#closed) return { kind: 'aborted' };
     this.#loaded ??= await (this.#loading ??= this.#load());
     // Closed meanwhile: it was not there to be closed with the rest.

@@ -56,19 +56,11 @@ class LimitedCaller implements LimitedIamCaller {
   call(request: CallRequest): Promise<CallAnswer> {
     return this.#signals.run(request.signal, (signal) => {
       const { waits } = request;
-      if (waits === undefined) return this.#open({ ...request, signal }, signal);
-      return this.#signals.run(waits, (ownWaits) => this.#open({ ...request, signal }, ownWaits));
+      const own = { ...request, signal };
+      return waits === undefined
+        ? this.#attempts(own, signal)
+        : this.#signals.run(waits, (ownWaits) => this.#attempts(own, ownWaits));
     });
-  }
-
-  async #open(request: CallRequest, waits: AbortSignal): Promise<CallAnswer> {
-    const call: OpenCall = { job: request.job ?? '', lane: this.#laneFor(request), at: 'line' };
-    this.#calls.add(call);
-    try {
-      return await this.#attempts(request, waits, call);
-    } finally {
-      this.#calls.delete(call);
-    }
   }
 
   close(): void {
@@ -76,7 +68,17 @@ class LimitedCaller implements LimitedIamCaller {
     for (const places of this.#places.values()) places.clear();
   }
 
-  async #attempts(request: CallRequest, waits: AbortSignal, call: OpenCall): Promise<CallAnswer> {
+  async #attempts(request: CallRequest, waits: AbortSignal): Promise<CallAnswer> {
+    const call: OpenCall = { job: request.job ?? '', lane: this.#laneFor(request), at: 'line' };
+    this.#calls.add(call);
+    try {
+      return await this.#untilFinal(request, waits, call);
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  async #untilFinal(request: CallRequest, waits: AbortSignal, call: OpenCall): Promise<CallAnswer> {
     const { clock, onRetry } = this.#options;
     const { repeat, connection, operation } = request;
     const budgetMs = request.retryForMs ?? retryLimits.budgetMs;
@@ -84,11 +86,12 @@ class LimitedCaller implements LimitedIamCaller {
     for (let attempts = 1; ; attempts += 1) {
       call.at = 'line';
       const who = { job: request.job ?? null, interactive: request.interactive === true, again: attempts > 1 };
-      const attempt = await call.lane.pass(who, waits, async (permit) => await this.#attempt(request, call, permit));
+      const attempt = await call.lane.pass(who, waits, (permit) => this.#attempt(request, call, permit));
       // Every attempt before this one is known not to have been carried out, or may be repeated.
       if (attempt === null) return { kind: 'aborted' };
       const { answer, verdict } = attempt;
       if (answer.kind === 'aborted') return answer;
+      if (verdict === 'final') return { ...answer, attempts };
       const now = clock.monotonicMs();
       firstAtMs ??= now;
       const tries = { attempts, elapsedMs: now - firstAtMs, budgetMs, random: clock.random() };

@@ -49,15 +49,11 @@ export type CallStep =
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly outcome: RowOutcome }
   | { readonly kind: 'interrupted' };
 
-export async function* callAws(
-  call: PreparedCall,
-  progress: RowProgress | null,
-  ports: CallPorts,
-): AsyncGenerator<CallStep> {
-  if (call.action.repeat === 'safe') {
-    yield* readPages(call, progress, ports);
-    return;
-  }
+export function callAws(call: PreparedCall, progress: RowProgress | null, ports: CallPorts): AsyncGenerator<CallStep> {
+  return call.action.repeat === 'safe' ? readPages(call, progress, ports) : change(call, ports);
+}
+
+async function* change(call: PreparedCall, ports: CallPorts): AsyncGenerator<CallStep> {
   const turn = turnKey(call, ports.connection);
   const step = await ports.turns.takeUnless(ports.waits, turn, () => changeOnce(call, ports));
   yield step ?? notBegun(ports);

@@ -71,19 +71,21 @@ async function runBounded(plan: Plan, pending: PendingRow, ports: RowPorts): Pro
   throw new Error('a row ended without an outcome');
 }
 
-async function* stepsOf(plan: Plan, pending: PendingRow, ports: RowPorts): AsyncGenerator<CallStep> {
+/** Hands on what the steps themselves come from: a generator around another costs a row more than its signature. */
+function stepsOf(
+  plan: Plan,
+  pending: PendingRow,
+  ports: RowPorts,
+): AsyncIterable<CallStep> | Iterable<CallStep | Promise<CallStep>> {
   const callPorts = callPortsOf(plan, pending, ports);
-  if (pending.progress?.intent) {
-    yield await resumeIntent(pending.progress.intent, callPorts);
-    return;
-  }
+  if (pending.progress?.intent) return [resumeIntent(pending.progress.intent, callPorts)];
   const rendered = renderRow(plan, pending.line);
   const allowed = isRefusal(rendered) ? rendered : allowRow(plan, rendered);
   const marked = plan.connection.markCreated && !isRefusal(allowed);
   const call = marked ? markCall(allowed, `${workId(ports.work)}/${pending.row}`) : allowed;
-  if (isRefusal(call)) yield refused(call);
-  else if (plan.options.dry_run === true) yield answered(call, dryRunEnvelope(call));
-  else yield* callAws(call, pending.progress, callPorts);
+  if (isRefusal(call)) return [refused(call)];
+  if (plan.options.dry_run === true) return [answered(call, dryRunEnvelope(call))];
+  return callAws(call, pending.progress, callPorts);
 }
 
 const workId = (work: RowPorts['work']): string => ('job' in work ? work.job : work.run);

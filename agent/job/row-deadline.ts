@@ -10,12 +10,19 @@ interface Bounded {
 }
 
 /** Runs `work` with ports that stop at the deadline too; without one, with the ports as they are. */
-export async function withRowDeadline<P extends Bounded, T>(
+export function withRowDeadline<P extends Bounded, T>(
   seconds: number | undefined,
   ports: P,
   work: (ports: P) => Promise<T>,
 ): Promise<T> {
-  if (seconds === undefined) return await work(ports);
+  return seconds === undefined ? work(ports) : untilDeadline(seconds, ports, work);
+}
+
+async function untilDeadline<P extends Bounded, T>(
+  seconds: number,
+  ports: P,
+  work: (ports: P) => Promise<T>,
+): Promise<T> {
   const [deadline, done] = [new AbortController(), new AbortController()];
   const stopWaits = (): void => deadline.abort();
   ports.waits.addEventListener('abort', stopWaits, { once: true });
