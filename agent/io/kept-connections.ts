@@ -1,7 +1,7 @@
 // Exchanges over connections that are kept, where no proxy is in the way: for calls that may be repeated, since the other side can close an idle
 // connection in the very moment in which it is used. What node:http does besides costs more than the exchange (docs/decisions/0013).
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
 import type { TransportCode } from '../iam/iam-caller.ts';
 import { offAbort, onAbort } from './abort-watch.ts';
 import { directFault, notMade } from './exchange-fault.ts';
@@ -160,7 +160,6 @@ class KeptConnection {
 export class KeptConnections {
   readonly #options: WireOptions;
   readonly #pools = new Map<string, Pool>();
-  #context: SecureContext | null = null;
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -195,11 +194,8 @@ export class KeptConnections {
 
   #open(pool: Pool, { protocol, hostname: host, port }: WireRequest): KeptConnection {
     if (protocol !== 'https:') return new KeptConnection(pool, connectTcp({ host, port: port ?? 80 }), 'connect');
-    const { rejectUnauthorized, ca } = this.#options.route.tls;
-    // To read the authorities takes milliseconds.
-    this.#context ??= createSecureContext(ca === undefined ? {} : { ca });
     const names = { host, port: port ?? 443, servername: isIP(host) === 0 ? host : '', ALPNProtocols: ['http/1.1'] };
-    const socket = connectTls({ ...names, rejectUnauthorized, secureContext: this.#context });
+    const socket = connectTls({ ...names, ...this.#options.route.tlsContext() });
     return new KeptConnection(pool, socket, 'secureConnect');
   }
 }

@@ -2,7 +2,7 @@
 // the same path. A proxy comes from the configuration, else from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { isLoopback } from '../config/findings.ts';
 
 // Not imported: the import of node:http as a module reads all its exports, and one of them loads the whole of Node's fetch.
@@ -21,8 +21,13 @@ export interface Route {
   readonly proxy: string | null;
   /** No proxy can be in the way. */
   readonly direct: boolean;
-  /** Go with every request, also through a proxy's tunnel. */
+  /** Whom TLS trusts, also through a proxy's tunnel. */
   readonly tls: { readonly rejectUnauthorized: boolean; readonly ca?: string[] };
+  /**
+   * The same, with the authorities read once: as text they are read for each connection, and an agent of Node makes them part of the name
+   * under which it looks for one, for each request (0.6 ms).
+   */
+  tlsContext(): { readonly rejectUnauthorized: boolean; readonly secureContext: SecureContext };
   /** `fresh`: a connection that nothing used before. */
   agentFor(secure: boolean, fresh: boolean): Agent;
   close(): void;
@@ -43,10 +48,15 @@ export async function openRoute({ caFile, proxy, verifySsl }: Outbound): Promise
   const direct = proxy === undefined && !environmentHasProxy();
   const agents = direct ? directAgents() : await proxyAgents(proxy);
   const { kept, fresh } = agents;
+  let secureContext: SecureContext | undefined;
   return {
     proxy: proxy ?? null,
     direct,
     tls,
+    tlsContext: () => {
+      secureContext ??= createSecureContext(ca);
+      return { rejectUnauthorized: verifySsl, secureContext };
+    },
     agentFor: (secure, own) => (own ? fresh : kept)[secure ? 'https' : 'http'],
     close: () => {
       for (const agent of [kept.http, kept.https, fresh.http, fresh.https]) agent.destroy();

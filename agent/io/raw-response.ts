@@ -184,7 +184,7 @@ export function createWire(options: WireOptions): Wire {
     const abort = (): void => exchange.abort();
     let made: ClientRequest;
     try {
-      made = secure ? httpsRequest({ ...common, ...route.tls }) : httpRequest(common);
+      made = secure ? httpsRequest({ ...common, ...route.tlsContext() }) : httpRequest(common);
     } catch (error) {
       return notMade(error);
     }
