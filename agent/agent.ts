@@ -190,6 +190,7 @@ export class Agent {
         if (this.#session === session) this.#session = null;
         session.over();
       },
+      settled: () => session.settled(),
     };
   }
 

@@ -21,6 +21,7 @@ import { claimsOf } from './sign-job.ts';
 import { speaking } from './store/agents.ts';
 import {
   type JobRow,
+  chunkBody,
   countUnfinished,
   jobById,
   jobChunks,
@@ -58,6 +59,8 @@ export class Dispatch {
   readonly #context: SessionContext;
   readonly #rows: RowPush;
   readonly #resend: JobId[] = [];
+  /** Jobs whose only chunk of rows went with their token. */
+  readonly #whole = new Set<JobId>();
   #granted: Credit = noCredit;
   #sent: Credit = noCredit;
   #pumping: Promise<void> | null = null;
@@ -83,12 +86,18 @@ export class Dispatch {
     this.#resend.push(job);
   }
 
+  /** The agent has the job: its rows follow, unless they went with it. */
+  accepted(job: JobRow): void {
+    if (!this.#whole.delete(job.id)) this.pushRows(job, 0);
+  }
+
   pushRows(job: JobRow, from: number): void {
     this.#rows.start(job, from);
     this.pump();
   }
 
   dropRows(job: JobId): void {
+    this.#whole.delete(job);
     this.#rows.drop(job);
   }
 
@@ -129,7 +138,7 @@ export class Dispatch {
   /** True: look again. */
   async #sendAgain(id: JobId): Promise<boolean> {
     const { store, now, newJobId, emit, identity } = this.#context;
-    const token = await store.transaction(async (tx) => {
+    const sent = await store.transaction(async (tx) => {
       const agent = await speaking(tx, identity.agent, identity.counter);
       const job = await jobById(tx, id);
       if (agent === null || job === null) return null;
@@ -140,9 +149,10 @@ export class Dispatch {
         emit('job.requeued', { job: id, agent: identity.agent });
       }
       if (agent.conflict_counter !== null) return null;
-      return decision.kind === 'send_token' ? jobToken(tx, id) : null;
+      const token = decision.kind === 'send_token' ? await jobToken(tx, id) : null;
+      return token === null ? null : { job, token, rows: await this.#onlyChunk(tx, id, await jobChunks(tx, id)) };
     });
-    if (token !== null) this.#send(id, store.sealer.open(id, 'token', token));
+    if (sent !== null) this.#send(sent.job, store.sealer.open(id, 'token', sent.token), sent.rows);
     return true;
   }
 
@@ -161,10 +171,12 @@ export class Dispatch {
     const agent = await speaking(store.db, identity.agent, identity.counter);
     if (agent === null || agent.conflict_counter !== null) return false;
     const iat = Math.floor(now() / 1_000);
+    const chunks = await jobChunks(store.db, job.id);
+    const rows = await this.#onlyChunk(store.db, job.id, chunks);
     const claims = claimsOf(job, {
       controlPlane: keys.controlPlane,
       inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', await jobInputs(store.db, job.id)))),
-      chunks: await jobChunks(store.db, job.id),
+      chunks,
       iat,
     });
     const token = await keys.signJob(claims);
@@ -182,16 +194,27 @@ export class Dispatch {
       return 'stored';
     });
     if (committed === 'held') return false;
-    if (committed === 'stored') this.#send(job.id, token);
+    if (committed === 'stored') this.#send(job, token, rows);
     return true;
   }
 
-  #send(job: JobId, token: string): void {
-    const { link, emit, watch, identity } = this.#context;
+  /** Rows that are one chunk go right behind the token if there is credit: that saves the way to `job.accepted` and back. */
+  async #onlyChunk(db: Queries, job: JobId, chunks: readonly unknown[]): Promise<string | null> {
+    if (chunks.length !== 1 || remaining(this.#granted, this.#sent).chunks <= 0) return null;
+    const body = await chunkBody(db, job, 0);
+    return body === null ? null : this.#context.store.sealer.open(job, 'rows 0', body);
+  }
+
+  #send(job: JobRow, token: string, rows: string | null): void {
+    const { link, emit, identity } = this.#context;
     this.#sent = { ...this.#sent, jobs: this.#sent.jobs + 1 };
     link.send({ type: 'job', token });
-    watch.notify(job);
-    emit('job.sent', { job, agent: identity.agent });
+    if (rows !== null) {
+      this.#sent = { ...this.#sent, chunks: this.#sent.chunks + 1 };
+      this.#whole.add(job.id);
+      link.send({ type: 'rows', job: job.wire_id, chunk: 0 }, [rows]);
+    }
+    emit('job.sent', { job: job.id, agent: identity.agent });
   }
 
   async #sendChunk(): Promise<boolean> {

@@ -2,6 +2,7 @@
 // transaction with the check that this session still speaks for the agent.
 import {
   type ControlPlaneJob,
+  isOpen,
   onAccepted,
   onFinished,
   onQuarantined,
@@ -41,7 +42,8 @@ async function change(
     if (next !== null) await saveState(tx, job, next, { ...extra, nowMs: now() });
     return { job, next };
   });
-  if (typeof changed === 'object' && changed.next !== null) watch.notify(changed.job.id);
+  // Who waits for something to change waits for results or the end.
+  if (typeof changed === 'object' && changed.next !== null && !isOpen(changed.next)) watch.notify(changed.job.id);
   return changed;
 }
 
@@ -57,7 +59,7 @@ export async function accepted(
     next: onAccepted(stateOf(job), frame.token_digest),
   }));
   if (typeof changed === 'string') return outcomeOf(changed);
-  if (changed.next !== null) dispatch.pushRows(changed.job, 0);
+  if (changed.next !== null) dispatch.accepted(changed.job);
   return done;
 }
 

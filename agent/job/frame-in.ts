@@ -3,45 +3,20 @@
 import { decodeFrameToAgent } from '../../protocol/codec.ts';
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
-import type { FrameToControlPlane } from '../../protocol/frames-to-control-plane.ts';
-import type { Hashing } from '../../protocol/hashing.ts';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import { protocolVersion } from '../../protocol/version.ts';
-import type { EventSink } from '../events.ts';
-import type { CallWaits } from '../iam/limiter-snapshot.ts';
-import { type FrameOut, ResultsOut, type SendFrom } from './frame-out.ts';
-import type { Jobs } from './jobs.ts';
+import { ResultsOut, type SendFrom } from './frame-out.ts';
 import type { JobRecord } from './job-record.ts';
 import type { JobClaims } from '../../protocol/job-claims.ts';
 import { Answers } from './answers.ts';
 import { Bell } from './bell.ts';
-import type { Journal, StoredJob } from './journal.ts';
+import type { StoredJob } from './journal.ts';
+import type { Plan } from './plan.ts';
 import { ProgressReports } from './progress.ts';
 import { Room } from './room.ts';
-import type { TrustStore } from './trust-store.ts';
-import type { TrustedTime } from './trusted-time.ts';
+import type { SessionPorts } from './session-ports.ts';
 import { verifyToken } from './verify.ts';
 import { resumeJobs } from './welcome.ts';
-
-export interface SessionPorts {
-  readonly jobs: Jobs;
-  readonly journal: Journal;
-  readonly hashing: Hashing;
-  readonly time: TrustedTime;
-  readonly trust: TrustStore;
-  readonly events: EventSink;
-  readonly out: FrameOut;
-  /** The hello of this session but for what the jobs say. */
-  readonly introduction: Omit<Extract<FrameToControlPlane, { type: 'hello' }>, 'jobs' | 'key_set_version'>;
-  /** What the calls of each job wait for at this moment. */
-  readonly callWaits: () => ReadonlyMap<string, CallWaits>;
-  readonly onWelcome: (welcome: Extract<FrameToAgent, { type: 'welcome' }>) => void;
-  readonly onReconnect: (withinMs: number) => void;
-  /** Aborted when the process stops: no job is taken, also not by a session that begins meanwhile. */
-  readonly drain: AbortSignal;
-  /** The journal failed. */
-  readonly onFault: (error: unknown) => void;
-}
 
 /** Malformed frames before the link is closed. */
 const maxBadFrames = 20;
@@ -58,6 +33,8 @@ export class Session {
   readonly #progress = new ProgressReports();
   #welcomed = false;
   #badFrames = 0;
+  /** A job on its way to the disk. Only rows do not wait for it: those that came right behind it share its commit. */
+  #accepting: Promise<void> | null = null;
 
   constructor(ports: SessionPorts) {
     this.#ports = ports;
@@ -98,6 +75,11 @@ export class Session {
   /** The link is gone. */
   over(): void {
     this.#acknowledged.ring();
+  }
+
+  /** Resolves when the job that came last is on disk. */
+  async settled(): Promise<void> {
+    await this.#accepting;
   }
 
   /** Handles one message. A refusal closes the link. */
@@ -141,6 +123,7 @@ export class Session {
   }
 
   async #dispatch(frame: FrameToAgent, lines: readonly string[]): Promise<Verdict> {
+    if (frame.type !== 'rows') await this.#accepting;
     switch (frame.type) {
       case 'welcome':
         return this.#onWelcome(frame);
@@ -199,14 +182,25 @@ export class Session {
       const plan = jobs.allow(verdict.claims);
       if (isRefusal(plan)) await this.#reject({ digest: verdict.digest, verified: verdict }, plan, verdict.claims.jti);
       else {
-        const record = await jobs.accept(verdict.claims, verdict.kid, verdict.digest, plan);
-        this.#send(record, { from: 1, afterLoss: null });
-        this.#answers.give(record.id, ['accepted'], record);
-        jobs.start();
+        this.#accepting = this.#accept(verdict, plan).catch(this.#ports.onFault);
+        return undefined;
       }
     }
     this.#room.tell();
     return undefined;
+  }
+
+  async #accept(
+    { claims, kid, digest }: { claims: JobClaims; kid: string; digest: Digest },
+    plan: Plan,
+  ): Promise<void> {
+    const { jobs } = this.#ports;
+    const record = await jobs.accept(claims, kid, digest, plan);
+    this.#send(record, { from: 1, afterLoss: null });
+    this.#answers.give(record.id, ['accepted'], record);
+    jobs.start();
+    this.#room.tell();
+    this.#accepting = null;
   }
 
   async #reject(
@@ -226,6 +220,7 @@ export class Session {
     const record = this.#ports.jobs.get(frame.job);
     if (record !== undefined) {
       const decision = await this.#ports.jobs.rows(record, frame.chunk, lines);
+      await this.#accepting;
       if (decision === 'request')
         this.#ports.out.send({ type: 'rows.request', job: record.id, chunk: record.state.nextChunk });
     }

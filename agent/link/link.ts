@@ -18,6 +18,8 @@ export interface LinkSession {
   overtakes(text: string): boolean;
   /** The link is gone; nothing is sent any more. */
   end(): void;
+  /** Resolves when nothing of what came is on its way to the disk; asked after the last message was handled. */
+  settled(): Promise<void>;
 }
 
 export interface LinkControl {
@@ -144,6 +146,7 @@ class Link {
     session.end();
     // What this link still had under way is on disk, or was dropped, before the next hello says what this host holds.
     await inbox.idle();
+    await session.settled();
     signal.removeEventListener('abort', goodbye);
     code ??= codeOfClose(closeCode);
     return { livedMs: clock.monotonicMs() - startedMs, closeCode, code, reconnectMs: this.#reconnectMs };

@@ -49,7 +49,7 @@ describe('control plane: dispatch', () => {
     expect((await peer.job()).id).to.equal(job);
   });
 
-  it('sends rows in order within chunk credit, and only after the job was accepted', async () => {
+  it('sends the rows of several chunks in order within chunk credit, and only after the job was accepted', async () => {
     await fixture.createJob(rowsOf(4));
     peer.credit(1, 2);
     const token = await peer.job();
@@ -64,6 +64,39 @@ describe('control plane: dispatch', () => {
     peer.credit(1, 50);
     await peer.settled();
     expect(peer.received.map(({ frame }) => frame.type === 'rows' && frame.chunk)).to.deep.equal([0, 1, 2, 3]);
+  });
+
+  it('sends rows that are one chunk right behind their token, and not again when the job is accepted', async () => {
+    await fixture.createJob(rowsOf(1));
+    peer.credit(1, 2);
+    const token = await peer.job();
+    expect((await peer.next('rows')).frame).to.include({ job: token.id, chunk: 0 });
+    token.accept();
+    await peer.settled();
+    expect(count(peer, 'rows')).to.equal(0);
+    peer.send({ type: 'rows.request', job: token.id, chunk: 0 });
+    expect((await peer.next('rows')).frame).to.include({ job: token.id, chunk: 0 });
+    expect((await fixture.job(token.id)).status).to.equal('running');
+  });
+
+  it('sends them when there is credit for rows, and again behind a token that goes again', async () => {
+    await fixture.createJob(rowsOf(1));
+    peer.credit(1, 0);
+    const token = await peer.job();
+    token.accept();
+    await peer.settled();
+    expect(count(peer, 'rows')).to.equal(0);
+    peer.credit(1, 1);
+    await peer.next('rows');
+    await fixture.createJob(rowsOf(1));
+    peer.credit(2, 2);
+    const lost = await peer.job();
+    await peer.next('rows');
+    const again = await fixture.dial(peer.identity, 2);
+    await again.hello();
+    again.credit(1, 1);
+    expect((await again.job()).id).to.equal(lost.id);
+    expect((await again.next('rows')).frame.job).to.equal(lost.id);
   });
 
   it('counts rows that are asked for again, and ignores what does not exist', async () => {

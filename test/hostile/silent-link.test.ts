@@ -65,6 +65,7 @@ describe('a link that is silent from its start', () => {
       message: () => Promise.resolve(undefined),
       overtakes: () => false,
       end: () => undefined,
+      settled: () => Promise.resolve(),
     };
     const kept = keepLink(
       {

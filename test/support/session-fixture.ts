@@ -50,8 +50,11 @@ export function playSession(keySet: KeySet, journal?: Journal) {
     onFault: (error) => fixture.faults.push(error),
   });
   jobs.onDurable = (record) => session.advanced(record);
-  const says = async (frame: FrameToAgent, body: readonly string[] = []): Promise<string | undefined> =>
-    (await session.message(encodeFrame(frame, body)))?.code;
+  const says = async (frame: FrameToAgent, body: readonly string[] = []): Promise<string | undefined> => {
+    const verdict = await session.message(encodeFrame(frame, body));
+    await session.settled();
+    return verdict?.code;
+  };
   const welcome = (change: Partial<Extract<FrameToAgent, { type: 'welcome' }>> = {}): Promise<string | undefined> =>
     says({
       type: 'welcome',

@@ -89,6 +89,7 @@ function play(
     },
     overtakes: (text) => text.startsWith('!'),
     end: () => played.messages.push('(end)'),
+    settled: () => Promise.resolve(),
   });
   let counter = 0;
   const events: EventSink = (name, fields) => void played.events.push([name, fields]);

@@ -41,7 +41,8 @@ function handle(setting: Setting, world: World, frame: Up): Answered {
     case 'accepted': {
       const job = machine.onAccepted(cp.job, frame.digest);
       if (job === null) return same;
-      return { ...same, cp: { ...cp, job }, down: job.cancelRequested ? [] : rowsFrom(setting, cp.id, 0) };
+      const owed = job.cancelRequested || travelsWhole(setting) ? [] : rowsFrom(setting, cp.id, 0);
+      return { ...same, cp: { ...cp, job }, down: owed };
     }
     case 'rejected': {
       const job = machine.onRejected(cp.job, frame.digest, 'action_not_allowed');
@@ -82,7 +83,7 @@ function onHello(setting: Setting, world: World, frame: Up & { kind: 'hello' }):
     case 'nothing':
       return answer;
     case 'send_token':
-      return { ...answer, down: [welcome, { kind: 'job', id: cp.id, digest: tokenOf(cp.id) }] };
+      return { ...answer, down: [welcome, ...tokenFrames(setting, cp.id)] };
     case 'send_cancel':
       return { ...answer, down: [welcome, { kind: 'cancel', id: cp.id }] };
     case 'send_rows':
@@ -92,7 +93,7 @@ function onHello(setting: Setting, world: World, frame: Up & { kind: 'hello' }):
         down: [welcome, ...rowsFrom(setting, cp.id, decision.from)],
       };
     case 'requeue': {
-      if (cp.id === 1) return { ...answer, down: [welcome, { kind: 'job', id: 1, digest: tokenOf(1) }] };
+      if (cp.id === 1) return { ...answer, down: [welcome, ...tokenFrames(setting, 1)] };
       return {
         ...answer,
         cp: { ...cp, id: 1, job: setting.rules.controlPlane.queuedJob(startHead(setting, 1)), log: '' },
@@ -133,6 +134,14 @@ function onResults(setting: Setting, world: World, frame: Up & { kind: 'results'
   return { cp: stored, down: [{ kind: 'ack', id: cp.id, sequence, head }], close: false, fault: null };
 }
 
+/** Rows that are one chunk go right behind their token. */
+const travelsWhole = ({ rows }: Setting): boolean => rows === 1;
+
+function tokenFrames(setting: Setting, id: Id): Down[] {
+  const rows = travelsWhole(setting) ? rowsFrom(setting, id, 0) : [];
+  return [{ kind: 'job', id, digest: tokenOf(id) }, ...rows];
+}
+
 /** Row chunks are pushed in order; a request starts again from the chunk it names. */
 function rowsFrom(setting: Setting, id: Id, from: number): Down[] {
   const frames: Down[] = [];
@@ -143,12 +152,13 @@ function rowsFrom(setting: Setting, id: Id, from: number): Down[] {
 export function controlPlaneSteps(setting: Setting, world: World): Step<World>[] {
   const { cp, link, budget } = world;
   const steps: Step<World>[] = [];
-  const send = (frame: Down): World['link'] => (link?.greeted ? { ...link, down: [...link.down, frame] } : link);
+  const send = (...frames: Down[]): World['link'] =>
+    link?.greeted ? { ...link, down: [...link.down, ...frames] } : link;
   const dispatched = link?.greeted ? setting.rules.controlPlane.onDispatch(cp.job, tokenOf(cp.id)) : null;
   if (dispatched !== null) {
     const next = { ...cp, job: dispatched };
-    const frame: Down = { kind: 'job', id: cp.id, digest: tokenOf(cp.id) };
-    steps.push({ label: 'control plane sends the token', to: { ...world, cp: next, link: send(frame) }, fault: false });
+    const sent = send(...tokenFrames(setting, cp.id));
+    steps.push({ label: 'control plane sends the token', to: { ...world, cp: next, link: sent }, fault: false });
     if (budget.controlPlaneCrashes > 0)
       steps.push({
         label: 'control plane stores the token and crashes',

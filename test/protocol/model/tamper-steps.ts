@@ -7,7 +7,7 @@ import { type Down, type Link, type Setting, type Up, type World, ids, tokenOf }
 
 const tampered = (world: World): World => ({ ...world, ghost: { ...world.ghost, tampered: true } });
 
-const swappable = new Set(['results results', 'rows rows', 'job cancel']);
+const swappable = new Set(['results results', 'rows rows']);
 
 export function tamper(setting: Setting, world: World, link: Link): Step<World>[] {
   const steps: Step<World>[] = [];
@@ -22,6 +22,13 @@ export function tamper(setting: Setting, world: World, link: Link): Step<World>[
       budget: spend(world, 'swaps'),
     });
     steps.push({ label: `${second.kind} overtakes ${first.kind}`, to, fault: true });
+  }
+  // A cancel has its own lane: it passes the rows behind the token too.
+  const cancel = link.down.find(({ kind }) => kind === 'cancel');
+  if (budget.swaps > 0 && cancel !== undefined && link.down[0]?.kind === 'job') {
+    const down = [cancel, ...link.down.filter((frame) => frame !== cancel)];
+    const to = tampered({ ...world, link: { ...link, down }, budget: spend(world, 'swaps') });
+    steps.push({ label: 'cancel overtakes job', to, fault: true });
   }
   if (budget.corruptions > 0) steps.push(...corrupt(setting, world, link));
   const known = world.disk.jobs[world.cp.id];
