@@ -15,7 +15,7 @@ import { type ClaimParts, claimsOf } from './sign-job.ts';
 import { agentById } from './store/agents.ts';
 import { type JobRow, jobById, jobChunks } from './store/jobs.ts';
 import type { Queries, Store } from './store/store.ts';
-import type { JobsTable } from './store/tables.ts';
+import type { JobRowsTable, JobsTable } from './store/tables.ts';
 import { type LineReader, readLines } from './text-lines.ts';
 
 export interface IntakeDeps {
@@ -50,14 +50,16 @@ export async function takeJob(deps: IntakeDeps, upload: JobUpload): Promise<Inta
   const id = deps.newJobId();
   let kept = false;
   try {
-    const rows = await storeRows(deps.store, id, lines);
-    if (isRefusal(rows)) return rows;
+    const stored = await storeRows(deps.store, id, lines);
+    if (isRefusal(stored)) return stored;
+    const { rows, last } = stored;
     const job = newJob(deps, request, { id, rows, sub: upload.sub });
-    const chunks = await jobChunks(deps.store.db, id);
+    const before = last.chunk === 0 ? [] : await jobChunks(deps.store.db, id);
+    const chunks = [...before, { rows: last.rows, digest: last.digest }];
     const tooLarge = tokenFault(deps, job, { inputs: request.inputs, chunks });
     if (tooLarge !== null) return tooLarge;
     const digest = hasher.digest('hex');
-    const taken = await deps.store.transaction((tx) => commit(tx, job, { ...upload, digest }));
+    const taken = await deps.store.transaction((tx) => commit(tx, job, { ...upload, digest, last }));
     kept = !isRefusal(taken) && taken.kind === 'created';
     return taken;
   } finally {
@@ -139,14 +141,21 @@ function agentFault(agent: { revoked_at: number | null } | null, name: string): 
   return agent.revoked_at === null ? null : refuse('agent_revoked', `${name} was revoked and runs no jobs`);
 }
 
-/** Stores the rows and returns how many there are. No row at all means one empty row: the inputs need none. */
-async function storeRows(store: Store, job: JobId, lines: LineReader): Promise<number | Refusal> {
+/** Stores the rows but for the last chunk, which comes with the job. No row at all means one empty row: the inputs need none. */
+async function storeRows(
+  store: Store,
+  job: JobId,
+  lines: LineReader,
+): Promise<{ rows: number; last: JobRowsTable } | Refusal> {
   let total = 0;
   let chunk = 0;
   let rows: string[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
-    await insertChunk(store, job, chunk, rows);
+    await store.db
+      .insertInto('job_rows')
+      .values(rowChunk(store, job, chunk, rows))
+      .execute();
     chunk += 1;
     rows = [];
     bytes = 0;
@@ -169,23 +178,14 @@ async function storeRows(store: Store, job: JobId, lines: LineReader): Promise<n
     bytes += line.bytes + 1;
     total += 1;
   }
+  // A chunk is stored only when a row comes that it has no room for, so there always is a last one.
   if (total === 0) rows.push('{}');
-  if (rows.length > 0) await flush();
-  return Math.max(total, 1);
+  return { rows: Math.max(total, 1), last: rowChunk(store, job, chunk, rows) };
 }
 
-async function insertChunk(store: Store, job: JobId, chunk: number, rows: readonly string[]): Promise<void> {
-  if (rows.length === 0) return;
-  await store.db
-    .insertInto('job_rows')
-    .values({
-      job,
-      chunk,
-      rows: rows.length,
-      digest: chunkDigest(nodeHashing, rows),
-      body: store.sealer.seal(job, `rows ${chunk}`, rows.join('\n')),
-    })
-    .execute();
+function rowChunk(store: Store, job: JobId, chunk: number, rows: readonly string[]): JobRowsTable {
+  const body = store.sealer.seal(job, `rows ${chunk}`, rows.join('\n'));
+  return { job, chunk, rows: rows.length, digest: chunkDigest(nodeHashing, rows), body };
 }
 
 function newJob(
@@ -242,7 +242,7 @@ function tokenFault(deps: IntakeDeps, job: JobRow, parts: Pick<ClaimParts, 'inpu
 async function commit(
   tx: Queries,
   job: JobsTable,
-  upload: { sub: string; idempotencyKey: string | null; digest: string },
+  upload: { sub: string; idempotencyKey: string | null; digest: string; last: JobRowsTable },
 ): Promise<Intake | Refusal> {
   const { sub, idempotencyKey: key, digest } = upload;
   if (key !== null) {
@@ -257,6 +257,7 @@ async function commit(
   const refused = agentFault(await agentById(tx, job.agent), job.agent);
   if (refused !== null) return refused;
   await tx.insertInto('jobs').values(job).execute();
+  await tx.insertInto('job_rows').values(upload.last).execute();
   if (key !== null) {
     await tx
       .insertInto('idempotency')

@@ -90,7 +90,7 @@ export interface JobsTable {
   statement: string | null;
 }
 
-interface JobRowsTable {
+export interface JobRowsTable {
   job: JobId;
   chunk: number;
   rows: number;
