@@ -41,6 +41,9 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+/** Dials that the system takes while we are busy. Beyond it they are dropped and made again seconds later, when all agents come at once. */
+const backlog = 4_096;
+
 type Release = () => Promise<void> | void;
 
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane | Refusal> {
@@ -123,7 +126,7 @@ async function listen(
   { host, port, tls }: ControlPlaneOptions,
 ): Promise<{ url: string } | Refusal> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog });
   } catch (error) {
     return refuse(
       'configuration_invalid',

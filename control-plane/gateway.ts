@@ -132,7 +132,8 @@ export class Gateway {
         agent.id,
       );
     const session = { agent: agent.id, keyId, counter: claims.session, iat: claims.iat, nowMs: now() };
-    if (await admit(store.db, session)) return { agent: agent.id, keyId, key, counter: claims.session };
+    if (await store.transaction((tx) => admit(tx, session)))
+      return { agent: agent.id, keyId, key, counter: claims.session };
     const fresh = await agentByKey(store.db, keyId);
     if (fresh === null || fresh.revoked_at !== null)
       return this.#refused(

@@ -9,6 +9,8 @@ import { subprotocol } from '../../protocol/version.ts';
 import { type BenchIdentity, helloFrame, sessionToken } from '../measure/identities.ts';
 
 const redialMs = 1_000;
+/** As an agent: a dial that nobody answers is made again. */
+const handshakeTimeoutMs = 20_000;
 const [url = '', file = '', first = '0', count = '0'] = process.argv.slice(2);
 const identities = (JSON.parse(readFileSync(file, 'utf8')) as readonly BenchIdentity[]).slice(
   Number(first),
@@ -24,6 +26,7 @@ function dial({ counter, token }: { counter: number; token: string }): Promise<W
     const socket = new WebSocket(url, [subprotocol], {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
+      handshakeTimeout: handshakeTimeoutMs,
     });
     socket.once('open', () => socket.send(helloFrame(counter)));
     socket.once('message', () => resolve(socket));

@@ -12,6 +12,7 @@ import {
 import { Migrator } from 'kysely/migration';
 import { migrations } from './migrations.ts';
 import type { Sealer } from './seal.ts';
+import { SharedTransactions } from './shared-transactions.ts';
 import type { Store } from './store.ts';
 import type { Tables } from './tables.ts';
 
@@ -41,10 +42,11 @@ export async function openSqliteStore(path: string, sealer: Sealer): Promise<Sto
     await db.destroy();
     throw new Error(`the store ${path} could not be brought to this version`, { cause: error });
   }
+  const transactions = new SharedTransactions(db);
   return {
     db,
     sealer,
-    transaction: (work) => db.transaction().execute(work),
+    transaction: (work) => transactions.run(work),
     close: () => db.destroy(),
   };
 }

@@ -9,7 +9,7 @@ export type Queries = Kysely<Tables>;
 export interface Store {
   readonly db: Queries;
   readonly sealer: Sealer;
-  /** All or nothing, serialised against every other one. Nothing but queries is awaited inside. */
+  /** All or nothing, serialised against every other one, and durable when it resolves. Nothing but queries is awaited inside. */
   transaction<T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

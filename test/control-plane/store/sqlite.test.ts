@@ -46,6 +46,42 @@ describe('control plane: SQLite store', () => {
     expect(await names()).to.deep.equal(['kept']);
   });
 
+  it('puts what is asked for while a transaction runs into one, and lets each piece fail alone', async () => {
+    const seen: string[] = [];
+    const asked = ['first', 'a', 'b', 'a', 'c'].map((name) =>
+      store.transaction(async (tx) => {
+        seen.push(`${name} sees ${(await tx.selectFrom('api_tokens').select('name').execute()).length}`);
+        await insert(tx, name);
+        if (name === 'b') throw new Error('b is taken back');
+        return name;
+      }),
+    );
+    const ended = await Promise.allSettled(asked);
+    expect(ended.map(({ status }) => status)).to.deep.equal([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(seen).to.deep.equal(['first sees 0', 'a sees 1', 'b sees 2', 'a sees 2', 'c sees 2']);
+    expect(await names()).to.deep.equal(['a', 'c', 'first']);
+  });
+
+  it('tells nobody that shares a transaction before its commit, and all of them when that fails', async () => {
+    await sql`CREATE TABLE strict (a INTEGER REFERENCES agents (id) DEFERRABLE INITIALLY DEFERRED)`.execute(store.db);
+    const first = store.transaction((tx) => insert(tx, 'first'));
+    const shared = [
+      store.transaction((tx) => insert(tx, 'with it')),
+      store.transaction((tx) => sql`INSERT INTO strict VALUES (7)`.execute(tx)),
+    ];
+    await first;
+    const ended = await Promise.allSettled(shared);
+    expect(ended.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
+    await store.transaction((tx) => insert(tx, 'after it'));
+    expect(await names()).to.deep.equal(['after it', 'first']);
+  });
+
   it('lets no other query into a transaction', async () => {
     const order: string[] = [];
     const slow = store.transaction(async (tx) => {
