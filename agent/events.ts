@@ -113,6 +113,11 @@ type EventFields<N extends EventName = EventName> = {
 
 export type EventSink = <N extends EventName>(name: N, fields: EventFields<N>) => void;
 
+/** Null when there is no such event. */
+export function levelOf(name: string): EventLevel | null {
+  return Object.hasOwn(events, name) ? events[name as EventName].level : null;
+}
+
 /**
  * The fields of an event that may leave the process, in the order of its row. What the row does not name, or what does not have the form of
  * its field, is left out: `dropped` counts it. Null when there is no such event.

@@ -3,7 +3,7 @@
 import { stdout } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger, format, transports } from 'winston';
-import { type EventLevel, eventLevels, type EventSink, screenEvent } from '../events.ts';
+import { type EventLevel, eventLevels, type EventSink, levelOf, screenEvent } from '../events.ts';
 
 /** How long the end of the daemon waits for whoever reads its output. */
 const stalledReaderMs = 2_000;
@@ -32,9 +32,13 @@ export function createLog(options: LogOptions): Log {
     transports: [transport],
   });
   const print = human ? humanLine : jsonLine;
+  const printed = new Set(eventLevels.slice(0, eventLevels.indexOf(options.level) + 1));
   const emit = (name: string, fields: unknown): void => {
+    // Looked at first: rows end by the million, and at `info` nobody hears of each.
+    const level = levelOf(name);
+    if (level === null || !printed.has(level)) return;
     const event = screenEvent(name, fields);
-    if (event === null || !logger.isLevelEnabled(event.level)) return;
+    if (event === null) return;
     // A dropped field is a fault of the caller: it shows as a number, so that tests and operators see it, without its content.
     const shown = event.dropped === 0 ? event.fields : { ...event.fields, droppedFields: event.dropped };
     logger.log({ level: event.level, message: name, line: print(new Date().toISOString(), event.level, name, shown) });
