@@ -3,27 +3,27 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobIdSchema, type Digest, type JobId } from '../../protocol/ids.ts';
 import { parseJson } from '../../protocol/json.ts';
-import type { JournalFacts, PendingRow, StoredEntry, StoredJob } from '../job/journal.ts';
+import type { JournalFacts, PendingRow, RowProgress, StoredEntry, StoredJob } from '../job/journal.ts';
 import { type BlockEntry, blockEntries } from './journal-blocks.ts';
 import { blobOf, integerOf, optionalIntegerOf, textOf, type ResultRow } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
 import { entryOf, jobOf, progressOf, type FactName } from './journal-records.ts';
+import { rowsOfBlock } from './journal-row-blocks.ts';
 import type { Place, Sealer } from './journal-seal.ts';
 
 const jobColumns = `id, phase, received_at, forget_at, jobs.counter AS counter, jobs.value AS value,
   origins.counter AS origin_counter, origins.value AS origin_value
   FROM jobs LEFT JOIN origins ON origins.job = jobs.key`;
-const jobKey = '(SELECT key FROM jobs WHERE id = ?)';
 
 const statements = {
   fact: 'SELECT counter, value FROM facts WHERE name = ?',
   job: `SELECT ${jobColumns} WHERE id = ?`,
   openJobs: `SELECT ${jobColumns} WHERE phase NOT IN ('closed', 'rejected') ORDER BY received_at, key`,
   recentJobs: `SELECT ${jobColumns} ORDER BY received_at DESC, key DESC LIMIT ?`,
-  pendingRows: `SELECT rows.row AS row, rows.counter AS counter, rows.value AS value,
-      progress.counter AS progress_counter, progress.value AS progress_value
-    FROM rows LEFT JOIN progress ON progress.job = rows.job AND progress.row = rows.row
-    WHERE rows.job = ${jobKey} AND rows.row > ? ORDER BY rows.row LIMIT ?`,
+  rowBlocks: `SELECT row, count, counter, value FROM rows
+    WHERE job = ?1 AND row >= coalesce((SELECT max(row) FROM rows WHERE job = ?1 AND row <= ?2), ?2)
+    ORDER BY row LIMIT ?3`,
+  progress: 'SELECT row, counter, value FROM progress WHERE job = ? AND row BETWEEN ? AND ?',
   entries: `SELECT sequence, count, bytes, counter, value FROM entries
     WHERE job = ?1 AND sequence >= coalesce((SELECT max(sequence) FROM entries WHERE job = ?1 AND sequence <= ?2), ?2)
     ORDER BY sequence LIMIT ?3`,
@@ -65,15 +65,21 @@ export class JournalReader {
   }
 
   pendingRows(job: JobId, afterRow: number, count: number): readonly PendingRow[] {
-    return this.#sql.pendingRows.all(job, afterRow, count).map((found) => {
-      const row = integerOf(found, 'row');
-      const started = found['progress_value'] !== null;
-      return {
-        row,
-        line: this.#open(found, 'row', job, row),
-        progress: started ? progressOf(this.#open(found, 'progress', job, row, 'progress_')) : null,
-      };
-    });
+    const found: { row: number; line: string }[] = [];
+    const key = this.#keyOf(job);
+    // The first block may end before the row that is asked for.
+    for (const block of this.#sql.rowBlocks.iterate(key, afterRow + 1, count + 1)) {
+      const first = integerOf(block, 'row');
+      const rows = rowsOfBlock(this.#open(block, 'row', job, first), { first, count: integerOf(block, 'count') });
+      for (const [row, line] of rows) if (row > afterRow && found.length < count) found.push({ row, line });
+      if (found.length === count) break;
+    }
+    const progress = new Map<number, RowProgress>();
+    for (const one of this.#sql.progress.iterate(key, afterRow + 1, found.at(-1)?.row ?? afterRow)) {
+      const row = integerOf(one, 'row');
+      progress.set(row, progressOf(this.#open(one, 'progress', job, row)));
+    }
+    return found.map(({ row, line }) => ({ row, line, progress: progress.get(row) ?? null }));
   }
 
   entries(

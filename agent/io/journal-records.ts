@@ -15,15 +15,16 @@ interface JobWrite {
   readonly job: JobId;
   readonly phase: string;
   readonly forgetAt: number;
-  readonly text: string;
+  /** Never changed, only replaced, so of all that one transaction gets only the last is made a text. */
+  readonly standing: Standing;
 }
 
-/** One change of one record; `text` is sealed before it is stored. */
+/** One change; every text is sealed before it is stored. */
 export type Write =
   | (JobWrite & { readonly kind: 'job' | 'job_replaced'; readonly receivedAt: number })
   | (JobWrite & { readonly kind: 'job_state' })
   | { readonly kind: 'origin'; readonly job: JobId; readonly text: string }
-  | { readonly kind: 'row'; readonly job: JobId; readonly row: number; readonly text: string }
+  | { readonly kind: 'rows'; readonly job: JobId; readonly firstRow: number; readonly lines: readonly string[] }
   | { readonly kind: 'progress'; readonly job: JobId; readonly row: number; readonly text: string }
   | { readonly kind: 'row_ended'; readonly job: JobId; readonly row: number }
   | { readonly kind: 'rows_dropped'; readonly job: JobId }
@@ -49,7 +50,7 @@ export function writesOf(change: Change): readonly Write[] {
     case 'job_state':
       return [stateWrite('job_state', change.job, change)];
     case 'rows':
-      return change.lines.map((text, at) => ({ kind: 'row', job: change.job, row: change.firstRow + at, text }));
+      return [{ ...change, lines: [...change.lines] }];
     case 'row_progress':
       return [{ kind: 'progress', job: change.job, row: change.row, text: JSON.stringify(change.progress) }];
     case 'row_ended':
@@ -85,7 +86,11 @@ function stateWrite(
   { state, outcomes, statement, forgetAt }: Standing,
 ): JobWrite & { readonly kind: 'job_state' } {
   const standing: Standing = { state, outcomes, statement, forgetAt };
-  return { kind, job, phase: state.phase, forgetAt, text: JSON.stringify(standing) };
+  return { kind, job, phase: state.phase, forgetAt, standing };
+}
+
+export function standingText(standing: Standing): string {
+  return JSON.stringify(standing);
 }
 
 function entryWrite(job: JobId, { sequence, line, head }: StoredEntry): Write {

@@ -58,6 +58,17 @@ const entryBlocks = `
   CREATE INDEX entries_kept ON entries (kept_until) WHERE kept_until IS NOT NULL;
 `;
 
+// One record for rows that came together (journal-row-blocks.ts). What is there becomes blocks of one.
+const rowBlocks = `
+  CREATE TABLE row_blocks (
+    id INTEGER PRIMARY KEY, job INTEGER NOT NULL, row INTEGER NOT NULL, count INTEGER NOT NULL,
+    counter INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (job, row)
+  );
+  INSERT INTO row_blocks SELECT id, job, row, 1, counter, value FROM rows;
+  DROP TABLE rows;
+  ALTER TABLE row_blocks RENAME TO rows;
+`;
+
 /** Step n takes a database from version n to n+1. Steps that were released are never edited. */
 const steps: readonly ((database: DatabaseSync, key: Uint8Array) => void)[] = [
   (database, key) => {
@@ -70,6 +81,7 @@ const steps: readonly ((database: DatabaseSync, key: Uint8Array) => void)[] = [
   (database) => database.exec(entryBlocks),
   // Local runs.
   (database) => database.exec(runTables),
+  (database) => database.exec(rowBlocks),
 ];
 
 /** Brings the tables to this program's version, all or nothing. Null when they are. */

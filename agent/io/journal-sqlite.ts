@@ -73,7 +73,7 @@ async function recover(database: DatabaseSync, options: JournalOptions): Promise
     journal,
     recovery: {
       jobs: total(database, "count(*) AS count FROM jobs WHERE phase NOT IN ('closed', 'rejected')"),
-      rows: total(database, 'count(*) AS count FROM rows'),
+      rows: total(database, 'coalesce(sum(count), 0) AS count FROM rows'),
       entries: total(database, 'coalesce(sum(count), 0) AS count FROM entries WHERE kept_until IS NULL'),
       damaged: found.map(({ job, detail }) => ({ job, detail })),
       at: { counter: meta.counter, chain: Buffer.from(meta.chain).toString('hex') },

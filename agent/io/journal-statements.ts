@@ -14,12 +14,15 @@ const statements = {
   jobState: 'UPDATE jobs SET phase = ?, forget_at = ?, counter = ?, value = ? WHERE id = ?',
   origin: `INSERT INTO origins (job, counter, value) VALUES (${jobKey}, ?, ?)
     ON CONFLICT (job) DO UPDATE SET counter = excluded.counter, value = excluded.value`,
-  row: `INSERT INTO rows (job, row, counter, value) VALUES (${jobKey}, ?, ?, ?)`,
-  progress: `INSERT INTO progress (job, row, counter, value)
-    SELECT job, row, ?, ? FROM rows WHERE job = ${jobKey} AND row = ?
+  rowBlock: `INSERT INTO rows (job, row, count, counter, value) VALUES (${jobKey}, ?, ?, ?, ?)`,
+  /** The block with the highest first row up to one. */
+  rowBlockBefore: `SELECT id, row, count, counter, value FROM rows
+    WHERE job = ${jobKey} AND row <= ? ORDER BY row DESC LIMIT 1`,
+  changeRowBlock: 'UPDATE rows SET row = ?, count = ?, counter = ?, value = ? WHERE id = ?',
+  deleteRowBlock: 'DELETE FROM rows WHERE id = ?',
+  progress: `INSERT INTO progress (job, row, counter, value) VALUES (${jobKey}, ?, ?, ?)
     ON CONFLICT (job, row) DO UPDATE SET counter = excluded.counter, value = excluded.value`,
   endProgress: `DELETE FROM progress WHERE job = ${jobKey} AND row = ?`,
-  endRow: `DELETE FROM rows WHERE job = ${jobKey} AND row = ?`,
   dropProgress: `DELETE FROM progress WHERE job = ${jobKey}`,
   dropRows: `DELETE FROM rows WHERE job = ${jobKey}`,
   anyProgress: 'SELECT EXISTS (SELECT 1 FROM progress) AS found',

@@ -1,11 +1,12 @@
 // One transaction of the journal: the changes in the order they came, but for what is written once at its end: a job's newest state, and
-// consecutive entries as blocks. Nothing is overwritten with zeros when it is deleted: what stays on free pages is sealed.
+// blocks of entries and of rows. Nothing is overwritten with zeros when it is deleted: what stays on free pages is sealed.
 import { createHash, type Hash } from 'node:crypto';
 import { type BlockEntry, blockEntries, blockText, bytesOf, hasRoom } from './journal-blocks.ts';
 import { blobOf, integerOf, type ResultRow } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
 import type { RunChange } from '../local/run-log.ts';
-import type { Write } from './journal-records.ts';
+import { standingText, type Write } from './journal-records.ts';
+import { RowBlocks } from './journal-row-blocks.ts';
 import { type RunTransaction, type RunWriter } from './journal-runs.ts';
 import type { Place, Sealer } from './journal-seal.ts';
 import type { Prepared } from './journal-statements.ts';
@@ -37,6 +38,7 @@ export class OpenTransaction implements Transaction {
   readonly #runs: RunWriter;
   readonly #sealer: Sealer;
   readonly #hash: Hash;
+  readonly #rows: RowBlocks;
   anyProgress: boolean;
   /** The newest state of each job, when it changed. */
   readonly #states = new Map<string, JobWrite>();
@@ -49,6 +51,8 @@ export class OpenTransaction implements Transaction {
     this.counter = before.counter + 1;
     this.anyProgress = before.anyProgress;
     this.#hash = createHash('sha256').update(before.chain).update(String(this.counter));
+    const seal = (job: string, first: number, text: string): Uint8Array => this.#seal('row', job, first, text);
+    this.#rows = new RowBlocks({ sql, sealer, counter: this.counter, seal });
   }
 
   /** Writes what waited for the end, and gives the chain value. */
@@ -59,6 +63,7 @@ export class OpenTransaction implements Transaction {
 
   #flush(): void {
     this.#endBlock();
+    this.#rows.flush();
     for (const state of this.#states.values()) this.#job(state);
     this.#states.clear();
   }
@@ -77,13 +82,15 @@ export class OpenTransaction implements Transaction {
       case 'origin':
         sql.origin.run(write.job, this.counter, this.#seal('origin', write.job, 0, write.text));
         break;
-      case 'row':
-        sql.row.run(write.job, write.row, this.counter, this.#seal('row', write.job, write.row, write.text));
+      case 'rows':
+        this.#rows.add(write.job, write.firstRow, write.lines);
         break;
       case 'progress': {
-        const value = this.#seal('progress', write.job, write.row, write.text);
         // Silence would lose the record that a mutating call needs before it leaves.
-        oneChange(sql.progress.run(this.counter, value, write.job, write.row), `row ${write.row} of job ${write.job}`);
+        if (!this.#rows.has(write.job, write.row))
+          throw new JournalError('failed', `row ${write.row} of job ${write.job} is not in the journal`);
+        const value = this.#seal('progress', write.job, write.row, write.text);
+        sql.progress.run(write.job, write.row, this.counter, value);
         this.anyProgress = true;
         break;
       }
@@ -91,10 +98,11 @@ export class OpenTransaction implements Transaction {
         this.#note(write.kind, write.job, write.row);
         if (this.anyProgress && sql.endProgress.run(write.job, write.row).changes > 0)
           this.anyProgress = integerOf(sql.anyProgress.get(), 'found') === 1;
-        sql.endRow.run(write.job, write.row);
+        this.#rows.end(write.job, write.row);
         break;
       case 'rows_dropped':
         this.#note(write.kind, write.job, 0);
+        this.#rows.forget(write.job);
         sql.dropProgress.run(write.job);
         sql.dropRows.run(write.job);
         break;
@@ -171,7 +179,7 @@ export class OpenTransaction implements Transaction {
 
   #job(write: JobWrite): void {
     const { job, phase, forgetAt } = write;
-    const value = this.#seal('job', job, 0, write.text);
+    const value = this.#seal('job', job, 0, standingText(write.standing));
     if (write.kind === 'job') this.#sql.job.run(job, phase, write.receivedAt, forgetAt, this.counter, value);
     else if (write.kind === 'job_state')
       oneChange(this.#sql.jobState.run(phase, forgetAt, this.counter, value, job), `job ${job}`);

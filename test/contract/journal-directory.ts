@@ -59,3 +59,27 @@ export class JournalDirectory {
     rmSync(this.#root, { recursive: true, force: true });
   }
 }
+
+/** The tables as they were in version 1, of a journal whose blocks hold one row or entry each. */
+export function asVersionOne(database: DatabaseSync): void {
+  database.exec(`
+    ALTER TABLE entries RENAME TO later_entries;
+    CREATE TABLE entries (
+      id INTEGER PRIMARY KEY, job INTEGER NOT NULL, sequence INTEGER NOT NULL,
+      bytes INTEGER NOT NULL, kept_until INTEGER,
+      counter INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (job, sequence)
+    );
+    INSERT INTO entries SELECT id, job, sequence, bytes, kept_until, counter, value FROM later_entries;
+    DROP TABLE later_entries;
+    CREATE INDEX entries_kept ON entries (kept_until) WHERE kept_until IS NOT NULL;
+    ALTER TABLE rows RENAME TO later_rows;
+    CREATE TABLE rows (
+      id INTEGER PRIMARY KEY, job INTEGER NOT NULL, row INTEGER NOT NULL,
+      counter INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (job, row)
+    );
+    INSERT INTO rows SELECT id, job, row, counter, value FROM later_rows;
+    DROP TABLE later_rows;
+    DROP TABLE runs; DROP TABLE run_intents; DROP TABLE run_entries;
+    PRAGMA user_version = 1;
+  `);
+}

@@ -73,9 +73,11 @@ describe('damaged journal', () => {
     ['its state was changed', flip('jobs', `id = '${two}'`)],
     ['its claims were changed', flip('origins', `job = ${key(two)}`)],
     ['its claims are missing', sql(`DELETE FROM origins WHERE job = ${key(two)}`)],
-    ['a row was changed', flip('rows', `job = ${key(two)} AND row = 3`)],
-    ['a row is missing', sql(`DELETE FROM rows WHERE job = ${key(two)} AND row = 2`)],
-    ['a row that ended is back', sql(`UPDATE rows SET row = 0 WHERE job = ${key(two)} AND row = 2`)],
+    ['a row was changed', flip('rows', `job = ${key(two)}`)],
+    ['its rows are missing', sql(`DELETE FROM rows WHERE job = ${key(two)}`)],
+    ['rows stand at other numbers', sql(`UPDATE rows SET row = 0 WHERE job = ${key(two)}`)],
+    ['a number of rows was changed', sql(`UPDATE rows SET count = 2 WHERE job = ${key(two)}`)],
+    ['several rows look like one', sql(`UPDATE rows SET count = 1 WHERE job = ${key(two)}`)],
     ['the progress of a row was changed', flip('progress', `job = ${key(two)} AND row = 1`)],
     ['progress stands at another row', sql(`UPDATE progress SET row = 2 WHERE job = ${key(two)}`)],
     ['an entry was changed', flip('entries', `job = ${key(two)} AND sequence = 3`)],
@@ -90,9 +92,9 @@ describe('damaged journal', () => {
     ['the size of an entry was changed', sql(`UPDATE entries SET bytes = 1 WHERE job = ${key(two)} AND sequence = 3`)],
     ['it looks closed', sql(`UPDATE jobs SET phase = 'closed' WHERE id = '${two}'`)],
     ['it looks older', sql(`UPDATE jobs SET received_at = 1 WHERE id = '${two}'`)],
-    ['a record is of a transaction to come', sql(`UPDATE rows SET counter = 1000 WHERE job = ${key(two)} AND row = 3`)],
-    ['a number became huge', sql(`UPDATE rows SET row = 9007199254740993 WHERE job = ${key(two)} AND row = 3`)],
-    ['a number became a text', sql(`UPDATE rows SET counter = 'x' WHERE job = ${key(two)} AND row = 3`)],
+    ['a record is of a transaction to come', sql(`UPDATE rows SET counter = 1000 WHERE job = ${key(two)}`)],
+    ['a number became huge', sql(`UPDATE rows SET row = 9007199254740993 WHERE job = ${key(two)}`)],
+    ['a number became a text', sql(`UPDATE rows SET counter = 'x' WHERE job = ${key(two)}`)],
   ];
   for (const [what, change] of ofJobTwo) {
     it(`quarantines one job when ${what}, and tells once`, async () => {
@@ -112,7 +114,7 @@ describe('damaged journal', () => {
   }
 
   it('quarantines two jobs whose records changed places', async () => {
-    const [one, other] = [`job = ${key(jobIdOf(1))} AND row = 2`, `job = ${key(two)} AND row = 2`];
+    const [one, other] = [`job = ${key(jobIdOf(1))}`, `job = ${key(two)}`];
     directory.tamper(directory.path, swap('rows', one, other));
     const { recovery } = await directory.open();
     expect(recovery.damaged.map(({ job }) => job)).to.deep.equal([jobIdOf(1), two]);

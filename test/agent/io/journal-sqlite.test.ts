@@ -64,62 +64,6 @@ describe('journal on node:sqlite', () => {
     expect(isRefusal(await directory.tryOpen())).to.equal(false);
   });
 
-  it('writes the entries of one transaction as blocks that are read, acknowledged and counted entry by entry', async () => {
-    const { journal } = await directory.open();
-    const { job, changes } = startedJob(1, ['{}']);
-    const lines = Array.from({ length: 120 }, (_none, index) => `line ${index}\nwith a second part`);
-    const made = withEntries(job, lines);
-    const last = made.entries[69];
-    if (last === undefined) throw new Error('no entries');
-    await journal.commit([...changes, ...made.changes]);
-    await journal.commit(withAck(made.job, last, null).changes);
-    await journal.close();
-    const counts: unknown[] = [];
-    directory.tamper(directory.path, (database) => {
-      counts.push(...database.prepare('SELECT sequence, count FROM entries ORDER BY sequence').all());
-    });
-    expect(counts.map((row) => ({ ...(row as object) }))).to.deep.equal([
-      { sequence: 71, count: 30 },
-      { sequence: 101, count: 20 },
-    ]);
-    const { journal: again, recovery } = await directory.open();
-    expect(recovery).to.deep.include({ entries: 50, damaged: [] });
-    const all = { maxCount: 1_000, maxBytes: 1_000_000 };
-    expect(await again.entries(job.id, 1, all)).to.deep.equal(made.entries.slice(70));
-    expect(await again.headAt(job.id, 100)).to.equal(made.entries[99]?.head);
-    expect(await again.headAt(job.id, 70)).to.equal(null);
-    expect(again.spoolBytes()).to.equal(made.entries.slice(70).reduce((sum, { line }) => sum + line.length, 0));
-  });
-
-  it('reads what a version that stored every entry by itself left behind', async () => {
-    const { journal } = await directory.open();
-    const { job, changes } = startedJob(1, ['{}']);
-    const one = withEntries(job, ['a']);
-    const two = withEntries(one.job, ['b']);
-    await journal.commit([...changes, ...one.changes]);
-    await journal.commit(two.changes);
-    await journal.close();
-    directory.tamper(directory.path, (database) =>
-      database.exec(`
-        ALTER TABLE entries RENAME TO later;
-        CREATE TABLE entries (
-          id INTEGER PRIMARY KEY, job INTEGER NOT NULL, sequence INTEGER NOT NULL,
-          bytes INTEGER NOT NULL, kept_until INTEGER,
-          counter INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (job, sequence)
-        );
-        INSERT INTO entries SELECT id, job, sequence, bytes, kept_until, counter, value FROM later;
-        DROP TABLE later;
-        CREATE INDEX entries_kept ON entries (kept_until) WHERE kept_until IS NOT NULL;
-        DROP TABLE runs; DROP TABLE run_intents; DROP TABLE run_entries;
-        PRAGMA user_version = 1;
-      `),
-    );
-    const { journal: again, recovery } = await directory.open();
-    expect(recovery).to.deep.include({ entries: 2, damaged: [] });
-    const held = await again.entries(job.id, 1, { maxCount: 9, maxBytes: 1_000 });
-    expect(held).to.deep.equal([...one.entries, ...two.entries]);
-  });
-
   it('shares one transaction among the commits of a turn, and takes a new one for the next turn', async () => {
     const { journal } = await directory.open();
     await Promise.all([1, 2, 3, 4, 5].map((value) => journal.commit([counter(value)])));
