@@ -228,9 +228,14 @@ export class Session {
     return undefined;
   }
 
-  async #onAck(frame: FrameOf<'results.ack'>): Promise<Verdict> {
+  /** The frames after it do not wait: acks are written together with what rows write meanwhile, and one that is lost only sends entries again. */
+  #onAck(frame: FrameOf<'results.ack'>): Verdict {
     const record = this.#ports.jobs.get(frame.job);
-    if (record === undefined) return undefined;
+    if (record !== undefined) this.#takeAck(record, frame).catch(this.#ports.onFault);
+    return undefined;
+  }
+
+  async #takeAck(record: JobRecord, frame: FrameOf<'results.ack'>): Promise<void> {
     const problem = await this.#ports.jobs.acknowledged(record, frame);
     if (problem === 'head_mismatch')
       this.#ports.events('results.disputed', { job: frame.job, sequence: frame.sequence });
@@ -239,7 +244,6 @@ export class Session {
     results?.acknowledged(Math.min(frame.sequence, record.state.acked));
     this.#acknowledged.ring();
     this.#pump(frame.job);
-    return undefined;
   }
 
   async #onFinishedAck(frame: FrameOf<'job.finished.ack'>): Promise<Verdict> {

@@ -18,6 +18,7 @@ export interface RecordPorts {
   readonly hashing: Hashing;
   /** Told whenever entries or a finished statement became durable. */
   readonly onDurable: (job: JobRecord) => void;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A row that ended: what goes into the sequence for it. */
@@ -53,6 +54,7 @@ export class JobRecord {
   #first = { chunk: 0, row: 0 };
   #stored: StoredJob;
   #durableThrough: number;
+  #telling = false;
   readonly #ports: RecordPorts;
 
   constructor(stored: StoredJob, plan: Plan | Refusal | null, ports: RecordPorts) {
@@ -154,7 +156,7 @@ export class JobRecord {
     changes: readonly Change[],
     next: (state: AgentJob) => AgentJob = (state) => state,
   ): Promise<void> {
-    const { hashing, journal, onDurable } = this.#ports;
+    const { hashing, journal } = this.#ports;
     const entries: StoredEntry[] = [];
     let { head, produced: sequence } = this.state;
     for (const line of lines) {
@@ -169,7 +171,18 @@ export class JobRecord {
     this.#recent.add(entries);
     await journal.commit([{ kind: 'entries', job: this.id, entries }, ...changes, this.#stateChange()]);
     this.#durableThrough = Math.max(this.#durableThrough, sequence);
-    onDurable(this);
+    this.#tellDurable();
+  }
+
+  /** Once for all rows whose ends came on disk together, so that they leave in one frame. */
+  #tellDurable(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    const tell = (): void => {
+      this.#telling = false;
+      this.#ports.onDurable(this);
+    };
+    Promise.resolve().then(tell).catch(this.#ports.onFault);
   }
 
   /** Signs the last word once all rows have ended; the signed bytes are durable before anyone sees them. */

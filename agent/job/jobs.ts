@@ -262,13 +262,13 @@ export class Jobs {
   }
 
   #add(stored: StoredJob, plan?: Plan): JobRecord {
-    const { journal, hashing } = this.#ports;
+    const { journal, hashing, onFault } = this.#ports;
     const known = plan ?? (stored.claims === null ? null : this.allow(stored.claims));
     const onDurable = (changed: JobRecord): void => {
       this.onDurable(changed);
-      this.#spool.changed().catch(this.#ports.onFault);
+      this.#spool.changed().catch(onFault);
     };
-    const record = new JobRecord(stored, known, { journal, hashing, onDurable });
+    const record = new JobRecord(stored, known, { journal, hashing, onDurable, onFault });
     this.#open.set(stored.id, record);
     return record;
   }
