@@ -6,7 +6,7 @@ import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts
 import type { JobId } from '../protocol/ids.ts';
 import { jsonFault } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
-import { type Entry, entrySchema, envelopeEntrySchema, isRowEnd } from '../protocol/result-envelope.ts';
+import { type EntryFacts, entryFacts } from '../protocol/result-envelope.ts';
 import { nodeHashing } from './hashing-node.ts';
 import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
 import { speaking } from './store/agents.ts';
@@ -18,18 +18,11 @@ export interface ResultsFrame {
   readonly lines: readonly string[];
 }
 
-/** What an entry means for the job's counts. */
-interface EntryFacts {
-  readonly row: number;
-  readonly ended: boolean;
-  readonly failed: boolean;
-}
-
 /** Room around an envelope for its row and item numbers. */
 const entryOverheadBytes = 128;
 /** A row's values come back inside an envelope, a few levels further down. Deeper entries would be stored and then read by nobody. */
 const entryDepth = limits.jsonDepth + 8;
-const failedOutcomes: ReadonlySet<string> = new Set(['failed', 'refused', 'unknown']);
+const failedOutcomes: ReadonlySet<EntryFacts['outcome']> = new Set(['failed', 'refused', 'unknown']);
 
 /** Stores the frames in order, up to the first that breaks the link. One outcome for each frame that was looked at. */
 export async function storeResults(context: SessionContext, frames: readonly ResultsFrame[]): Promise<FrameOutcome[]> {
@@ -107,8 +100,8 @@ async function saveCounts(
   made: { entries: readonly EntryFacts[]; lost: number; nowMs: number },
 ): Promise<JobRow> {
   const counts = {
-    rows_ended: job.rows_ended + made.entries.filter(({ ended }) => ended).length,
-    rows_failed: job.rows_failed + made.entries.filter(({ failed }) => failed).length,
+    rows_ended: job.rows_ended + made.entries.filter(({ outcome }) => outcome !== null).length,
+    rows_failed: job.rows_failed + made.entries.filter(({ outcome }) => failedOutcomes.has(outcome)).length,
     results_lost: job.results_lost + made.lost,
   };
   await saveState(tx, job, next, { ...counts, nowMs: made.nowMs });
@@ -121,13 +114,9 @@ function readEntries(lines: readonly string[]): EntryFacts[] | null {
   const facts: EntryFacts[] = [];
   for (const line of lines) {
     if (line.length > limits.envelopeBytes + entryOverheadBytes || line.includes('\r')) return null;
-    const value = parsed(line);
-    // Most entries are envelopes, and a union would try the other schema on each of them first.
-    const isEnd = typeof value === 'object' && value !== null && 'row_end' in value;
-    const entry: Entry | undefined = (isEnd ? entrySchema : envelopeEntrySchema).safeParse(value).data;
-    if (entry === undefined) return null;
-    const outcome = isRowEnd(entry) ? entry.row_end.outcome : null;
-    facts.push({ row: entry.row, ended: outcome !== null, failed: outcome !== null && failedOutcomes.has(outcome) });
+    const read = entryFacts(parsed(line));
+    if (read === null) return null;
+    facts.push(read);
   }
   return facts;
 }

@@ -18,6 +18,11 @@ export const digestSchema = z
   .brand<'Digest'>();
 export type Digest = z.infer<typeof digestSchema>;
 
+/** Of what SHA-256 gave as lower-case hexadecimal, which is not looked at: a chain has one for each entry. */
+export function digestOf(hexadecimal: string): Digest {
+  return hexadecimal as Digest;
+}
+
 /** Key id: the JWK thumbprint (RFC 7638, SHA-256, base64url) of the key. */
 export const keyIdSchema = z
   .string()

@@ -79,6 +79,7 @@ export {
   agentIdSchema,
   controlPlaneId,
   controlPlaneIdSchema,
+  digestOf,
   digestSchema,
   jobIdSchema,
   keyIdSchema,
@@ -123,9 +124,11 @@ export {
 } from './pairing.ts';
 export {
   type Entry,
+  type EntryFacts,
   type Envelope,
   type RowEndEntry,
   type RowOutcome,
+  entryFacts,
   entrySchema,
   envelopeEntrySchema,
   envelopeLine,

@@ -37,6 +37,36 @@ export function isRowEnd(entry: Entry): entry is RowEndEntry {
   return 'row_end' in entry;
 }
 
+/** What an entry means for its row; `outcome` is null for an envelope. */
+export interface EntryFacts {
+  readonly row: number;
+  readonly outcome: RowOutcome | null;
+}
+
+/** Null when `value` is no entry. As `entrySchema` has it, which a test holds it to, but without a copy of each envelope. */
+export function entryFacts(value: unknown): EntryFacts | null {
+  if (!isObject(value) || !isIndex(value['row'])) return null;
+  const { row, item, envelope, row_end: end } = value;
+  if (isObject(end) && isIndex(end['items']) && isOutcome(end['outcome'])) return { row, outcome: end['outcome'] };
+  if (!isObject(envelope) || ('item' in value && !isIndex(item))) return null;
+  const { error, has_error: hasError } = envelope;
+  return (error === null || typeof error === 'string') && typeof hasError === 'boolean' ? { row, outcome: null } : null;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+const outcomes: ReadonlySet<unknown> = new Set(rowOutcomes);
+
+function isOutcome(value: unknown): value is RowOutcome {
+  return outcomes.has(value);
+}
+
 /** The one place that serialises an envelope. */
 export function envelopeLine(row: number, item: number | undefined, envelope: Envelope): string {
   return JSON.stringify(item === undefined ? { row, envelope } : { row, item, envelope });

@@ -1,13 +1,14 @@
 // What the journal answers: reads of what is committed. A value that does not open is an exception here; recovery has looked at everything
 // that a job needs before the first of these runs.
+import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobIdSchema, type Digest, type JobId } from '../../protocol/ids.ts';
 import { parseJson } from '../../protocol/json.ts';
 import type { JournalFacts, PendingRow, RowProgress, StoredEntry, StoredJob } from '../job/journal.ts';
-import { type BlockEntry, blockEntries } from './journal-blocks.ts';
+import { blockEntries } from './journal-blocks.ts';
 import { blobOf, integerOf, optionalIntegerOf, textOf, type ResultRow } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
-import { entryOf, jobOf, progressOf, type FactName } from './journal-records.ts';
+import { jobOf, progressOf, type FactName } from './journal-records.ts';
 import { rowsOfBlock } from './journal-row-blocks.ts';
 import type { Place, Sealer } from './journal-seal.ts';
 
@@ -91,13 +92,12 @@ export class JournalReader {
     let bytes = 0;
     // The first block may end before the sequence that is asked for.
     for (const row of this.#sql.entries.iterate(this.#keyOf(job), fromSequence, bounds.maxCount + 1)) {
-      const { first, entries } = this.#block(row, job);
-      for (const [index, entry] of entries.entries()) {
-        if (first + index < fromSequence) continue;
+      for (const entry of this.#block(row, job)) {
+        if (entry.sequence < fromSequence) continue;
         if (found.length === bounds.maxCount) return found;
-        bytes += entry.bytes;
+        bytes += Buffer.byteLength(entry.line);
         if (found.length > 0 && bytes > bounds.maxBytes) return found;
-        found.push(entryOf(first + index, entry.text));
+        found.push(entry);
       }
     }
     return found;
@@ -116,10 +116,10 @@ export class JournalReader {
     return entry?.sequence === sequence ? entry.head : null;
   }
 
-  #block(row: ResultRow, job: JobId): { readonly first: number; readonly entries: readonly BlockEntry[] } {
+  #block(row: ResultRow, job: JobId): readonly StoredEntry[] {
     const first = integerOf(row, 'sequence');
     const text = this.#open(row, 'entry', job, first);
-    return { first, entries: blockEntries(text, { count: integerOf(row, 'count'), bytes: integerOf(row, 'bytes') }) };
+    return blockEntries(text, { first, count: integerOf(row, 'count'), bytes: integerOf(row, 'bytes') });
   }
 
   /** No job has the number 0. */

@@ -1,6 +1,5 @@
 // Between the port's values and what a table holds. Changes become writes when `commit` is called: from then on a caller's object may change
 // without changing what is stored. Numbers that a double cannot hold keep their source text (protocol/json.ts).
-import { Buffer } from 'node:buffer';
 import type { Digest, JobId } from '../../protocol/ids.ts';
 import { parseJson, stringifyJson } from '../../protocol/json.ts';
 import type { Change, RowProgress, StoredEntry, StoredJob } from '../job/journal.ts';
@@ -28,13 +27,7 @@ export type Write =
   | { readonly kind: 'progress'; readonly job: JobId; readonly row: number; readonly text: string }
   | { readonly kind: 'row_ended'; readonly job: JobId; readonly row: number }
   | { readonly kind: 'rows_dropped'; readonly job: JobId }
-  | {
-      readonly kind: 'entry';
-      readonly job: JobId;
-      readonly sequence: number;
-      readonly bytes: number;
-      readonly text: string;
-    }
+  | { readonly kind: 'entries'; readonly job: JobId; readonly entries: readonly StoredEntry[] }
   | {
       readonly kind: 'entries_acked';
       readonly job: JobId;
@@ -58,7 +51,7 @@ export function writesOf(change: Change): readonly Write[] {
     case 'entries_acked':
       return [{ ...change }];
     case 'entries':
-      return change.entries.map((entry) => entryWrite(change.job, entry));
+      return [{ ...change, entries: [...change.entries] }];
     case 'session_counter':
       return [{ kind: 'fact', name: change.kind, text: String(change.value) }];
     case 'high_water':
@@ -93,11 +86,7 @@ export function standingText(standing: Standing): string {
   return JSON.stringify(standing);
 }
 
-function entryWrite(job: JobId, { sequence, line, head }: StoredEntry): Write {
-  return { kind: 'entry', job, sequence, bytes: Buffer.byteLength(line), text: head + line };
-}
-
-const headCharacters = 64;
+export const headCharacters = 64;
 
 export function entryOf(sequence: number, text: string): StoredEntry {
   return { sequence, line: text.slice(headCharacters), head: text.slice(0, headCharacters) as Digest };

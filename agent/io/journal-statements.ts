@@ -26,8 +26,7 @@ const statements = {
   dropProgress: `DELETE FROM progress WHERE job = ${jobKey}`,
   dropRows: `DELETE FROM rows WHERE job = ${jobKey}`,
   anyProgress: 'SELECT EXISTS (SELECT 1 FROM progress) AS found',
-  block: `INSERT INTO entries (job, sequence, count, bytes, kept_until, counter, value)
-    VALUES (${jobKey}, ?, ?, ?, ?, ?, ?)`,
+  block: `INSERT INTO entries (job, sequence, count, bytes, counter, value) VALUES (${jobKey}, ?, ?, ?, ?, ?)`,
   /** The block with the highest first sequence up to one. */
   blockBefore: `SELECT id, sequence, count, bytes, kept_until, counter, value FROM entries
     WHERE job = ${jobKey} AND sequence <= ? ORDER BY sequence DESC LIMIT 1`,

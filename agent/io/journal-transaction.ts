@@ -1,9 +1,10 @@
 // One transaction of the journal: the changes in the order they came, but for what is written once at its end: a job's newest state, and
 // blocks of entries and of rows. Nothing is overwritten with zeros when it is deleted: what stays on free pages is sealed.
 import { createHash, type Hash } from 'node:crypto';
-import { type BlockEntry, blockEntries, blockText, bytesOf, hasRoom } from './journal-blocks.ts';
+import { belongsTo, type Block, blockEntries, blockText } from './journal-blocks.ts';
 import { blobOf, integerOf, type ResultRow } from './journal-columns.ts';
 import { JournalError } from './journal-error.ts';
+import type { StoredEntry } from '../job/journal.ts';
 import type { RunChange } from '../local/run-log.ts';
 import { standingText, type Write } from './journal-records.ts';
 import { RowBlocks } from './journal-row-blocks.ts';
@@ -42,7 +43,7 @@ export class OpenTransaction implements Transaction {
   anyProgress: boolean;
   /** The newest state of each job, when it changed. */
   readonly #states = new Map<string, JobWrite>();
-  #block: { readonly job: string; readonly first: number; readonly entries: BlockEntry[]; bytes: number } | null = null;
+  #block: Block | null = null;
 
   constructor({ sql, runs }: { sql: Prepared; runs: RunWriter }, sealer: Sealer, before: Before) {
     this.#sql = sql;
@@ -106,8 +107,8 @@ export class OpenTransaction implements Transaction {
         sql.dropProgress.run(write.job);
         sql.dropRows.run(write.job);
         break;
-      case 'entry':
-        this.#entry(write);
+      case 'entries':
+        for (const entry of write.entries) this.#entry(write.job, entry);
         break;
       case 'entries_acked':
         this.#acked(write.job, write.through, write.keepUntil);
@@ -186,17 +187,13 @@ export class OpenTransaction implements Transaction {
     else this.#sql.replaceJob.run(phase, write.receivedAt, forgetAt, this.counter, value, job);
   }
 
-  #entry({ job, sequence, bytes, text }: Extract<Write, { readonly kind: 'entry' }>): void {
-    const open = this.#block;
-    const next = open !== null && open.job === job && open.first + open.entries.length === sequence;
-    if (open !== null && next && hasRoom(open, bytes)) {
-      open.entries.push({ text, bytes });
-      open.bytes += bytes;
-    } else {
+  #entry(job: string, entry: StoredEntry): void {
+    if (this.#block === null || !belongsTo(this.#block, job, entry)) {
       this.#endBlock();
-      this.#block = { job, first: sequence, entries: [{ text, bytes }], bytes };
+      this.#block = { job, first: entry.sequence, entries: [], characters: 0 };
     }
-    this.spoolChange += bytes;
+    this.#block.entries.push(entry);
+    this.#block.characters += entry.line.length;
   }
 
   #endBlock(): void {
@@ -207,12 +204,15 @@ export class OpenTransaction implements Transaction {
     const before = this.#sql.blockBefore.get(job, first + entries.length - 1);
     if (before !== undefined && integerOf(before, 'sequence') + integerOf(before, 'count') > first)
       throw new JournalError('failed', `entries from ${first} on of job ${job} are in the journal already`);
-    this.#writeBlock(job, first, entries, null);
+    this.spoolChange += this.#writeBlock(job, first, entries);
   }
 
-  #writeBlock(job: string, first: number, entries: readonly BlockEntry[], keepUntil: number | null): void {
-    const value = this.#seal('entry', job, first, blockText(entries));
-    this.#sql.block.run(job, first, entries.length, bytesOf(entries), keepUntil, this.counter, value);
+  /** Returns the bytes of the lines. */
+  #writeBlock(job: string, first: number, entries: readonly StoredEntry[]): number {
+    const { text, bytes } = blockText(entries);
+    const value = this.#seal('entry', job, first, text);
+    this.#sql.block.run(job, first, entries.length, bytes, this.counter, value);
+    return bytes;
   }
 
   /** Entries that an earlier ack keeps are left to their own time. */
@@ -235,11 +235,11 @@ export class OpenTransaction implements Transaction {
     if (first + count - 1 <= through) return;
     const place: Place = { table: 'entry', owner: job, number: first, counter: integerOf(found, 'counter') };
     const text = this.#sealer.open(place, blobOf(found, 'value'));
-    const entries = blockEntries(text, { count, bytes: integerOf(found, 'bytes') });
+    const entries = blockEntries(text, { first, count, bytes: integerOf(found, 'bytes') });
     this.#sql.deleteBlock.run(integerOf(found, 'id'));
     const left = through - first + 1;
-    this.#writeBlock(job, first, entries.slice(0, left), null);
-    this.#writeBlock(job, through + 1, entries.slice(left), null);
+    this.#writeBlock(job, first, entries.slice(0, left));
+    this.#writeBlock(job, through + 1, entries.slice(left));
   }
 
   #seal(table: Place['table'], owner: string, number: number, text: string): Uint8Array {

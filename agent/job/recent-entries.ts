@@ -5,8 +5,8 @@ import { limits } from '../../protocol/limits.ts';
 import { utf8Bytes } from './envelope.ts';
 import type { StoredEntry } from './journal.ts';
 
-/** As many as may be sent ahead of the acknowledgements. */
-const maxEntries = 1_000;
+/** A page of a listing, and as many as may have been sent before it ahead of the acknowledgements, twice. */
+const maxEntries = 4_000;
 /** Characters of their lines: a page of a listing and some more. */
 const maxUnits = 2 * limits.resultsBytes;
 
@@ -39,16 +39,8 @@ export class RecentEntries {
   from(sequence: number, bounds: { readonly maxCount: number; readonly maxBytes: number }): StoredEntry[] | null {
     const start = this.#indexOf(sequence);
     if (start === null) return null;
-    const found: StoredEntry[] = [];
-    let bytes = 0;
-    for (let at = start; at < this.#entries.length && found.length < bounds.maxCount; at += 1) {
-      const entry = this.#entries[at];
-      if (entry === undefined) break;
-      bytes += utf8Bytes(entry.line);
-      if (found.length > 0 && bytes > bounds.maxBytes) break;
-      found.push(entry);
-    }
-    return found;
+    const found = this.#entries.slice(start, start + Math.max(0, bounds.maxCount));
+    return found.slice(0, countWithin(found, bounds.maxBytes));
   }
 
   headAt(sequence: number): Digest | null {
@@ -61,4 +53,14 @@ export class RecentEntries {
     if (first === undefined || sequence < first || sequence >= first + this.#entries.length) return null;
     return sequence - first;
   }
+}
+
+/** How many of the first entries have at most `maxBytes` in their lines; at least one. */
+function countWithin(entries: readonly StoredEntry[], maxBytes: number): number {
+  const units = entries.reduce((sum, { line }) => sum + line.length, 0);
+  // Three bytes is the most that one UTF-16 unit takes in UTF-8, so short lines need no counting.
+  if (units * 3 <= maxBytes) return entries.length;
+  let bytes = 0;
+  const over = entries.findIndex(({ line }) => (bytes += utf8Bytes(line)) > maxBytes);
+  return over === -1 ? entries.length : Math.max(1, over);
 }
