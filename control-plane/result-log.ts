@@ -12,6 +12,7 @@ import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from 
 import { speaking } from './store/agents.ts';
 import { type JobRow, jobByWireId, saveState, stateOf } from './store/jobs.ts';
 import type { Queries } from './store/store.ts';
+import type { Tables } from './store/tables.ts';
 
 export interface ResultsFrame {
   readonly frame: Extract<FrameToControlPlane, { type: 'results' }>;
@@ -31,33 +32,40 @@ export async function storeResults(context: SessionContext, frames: readonly Res
   const read = frames.map(({ frame, lines }) =>
     lines.length === 0 && frame.after_loss !== undefined ? [] : readEntries(lines),
   );
-  const jobs = new Map<JobId, JobRow>();
+  const batch: Batch = { jobs: new Map(), changed: new Set(), records: [] };
   const outcomes = await store.transaction(async (tx) => {
     if ((await speaking(tx, identity.agent, identity.counter)) === null) return [stale];
     const made: FrameOutcome[] = [];
     for (const [index, item] of frames.entries()) {
-      const outcome = await storeFrame(context, tx, jobs, item, read[index] ?? null);
+      const outcome = await takeFrame(context, tx, batch, item, read[index] ?? null);
       made.push(outcome);
       if (outcome.kind === 'broken') break;
     }
+    await write(tx, batch, context.now());
     return made;
   });
   if (outcomes[0]?.kind === 'stale') return outcomes;
-  for (const job of jobs.values()) {
+  for (const job of batch.jobs.values()) {
     link.send({ type: 'results.ack', job: job.wire_id, sequence: job.stored, head: job.head });
     watch.notify(job.id);
   }
   return outcomes;
 }
 
-async function storeFrame(
-  context: SessionContext,
+/** What the frames of one transaction come to: a record for each frame, and the newest state of each job. */
+interface Batch {
+  readonly jobs: Map<JobId, JobRow>;
+  readonly changed: Set<JobId>;
+  readonly records: Tables['results'][];
+}
+
+async function takeFrame(
+  { identity, emit, store }: SessionContext,
   tx: Queries,
-  jobs: Map<JobId, JobRow>,
+  { jobs, changed, records }: Batch,
   { frame, lines }: ResultsFrame,
   entries: readonly EntryFacts[] | null,
 ): Promise<FrameOutcome> {
-  const { identity, now, emit } = context;
   if (entries === null) return { kind: 'bad', code: 'frame_malformed' };
   const job = jobs.get(frame.job) ?? (await jobByWireId(tx, identity.agent, frame.job));
   if (job === null) return unknownJob;
@@ -76,36 +84,35 @@ async function storeFrame(
   }
   const { next, skip, lost } = decision;
   if (lost > 0) emit('results.lost', { job: job.id, agent: identity.agent, count: lost });
-  await insertEntries(context, tx, job, frame.first_sequence + skip, lines.slice(skip));
-  jobs.set(frame.job, await saveCounts(tx, job, next, { entries: entries.slice(skip), lost, nowMs: now() }));
+  const [fresh, sequence] = [lines.slice(skip), frame.first_sequence + skip];
+  if (fresh.length > 0) {
+    const line = store.sealer.seal(job.id, `result ${sequence}`, fresh.join('\n'));
+    records.push({ job: job.id, sequence, count: fresh.length, line });
+  }
+  jobs.set(frame.job, counted(job, next, entries.slice(skip), lost));
+  changed.add(frame.job);
   return done;
 }
 
-async function insertEntries(
-  { store }: SessionContext,
-  tx: Queries,
-  job: JobRow,
-  first: number,
-  lines: readonly string[],
-): Promise<void> {
-  if (lines.length === 0) return;
-  const line = store.sealer.seal(job.id, `result ${first}`, lines.join('\n'));
-  await tx.insertInto('results').values({ job: job.id, sequence: first, count: lines.length, line }).execute();
+function counted(job: JobRow, next: ControlPlaneJob, entries: readonly EntryFacts[], lost: number): JobRow {
+  return {
+    ...job,
+    phase: next.phase,
+    stored: next.stored,
+    head: next.head,
+    rows_ended: job.rows_ended + entries.filter(({ outcome }) => outcome !== null).length,
+    rows_failed: job.rows_failed + entries.filter(({ outcome }) => failedOutcomes.has(outcome)).length,
+    results_lost: job.results_lost + lost,
+  };
 }
 
-async function saveCounts(
-  tx: Queries,
-  job: JobRow,
-  next: ControlPlaneJob,
-  made: { entries: readonly EntryFacts[]; lost: number; nowMs: number },
-): Promise<JobRow> {
-  const counts = {
-    rows_ended: job.rows_ended + made.entries.filter(({ outcome }) => outcome !== null).length,
-    rows_failed: job.rows_failed + made.entries.filter(({ outcome }) => failedOutcomes.has(outcome)).length,
-    results_lost: job.results_lost + made.lost,
-  };
-  await saveState(tx, job, next, { ...counts, nowMs: made.nowMs });
-  return { ...job, ...counts, phase: next.phase, stored: next.stored, head: next.head };
+async function write(tx: Queries, { jobs, changed, records }: Batch, nowMs: number): Promise<void> {
+  if (records.length > 0) await tx.insertInto('results').values(records).execute();
+  for (const [id, job] of jobs) {
+    if (!changed.has(id)) continue;
+    const { rows_ended, rows_failed, results_lost } = job;
+    await saveState(tx, job, stateOf(job), { rows_ended, rows_failed, results_lost, nowMs });
+  }
 }
 
 /** Null when the frame's body is over a limit or a line is no entry, or one that readers would not take. A carriage return would end a line for readers of an event stream. */

@@ -17,7 +17,7 @@ export const limits = {
   envelopeBytes: 512 * 1024,
   /** Entry bytes of one `results` frame, and their number. */
   resultsBytes: 256 * 1024,
-  resultsEntries: 50,
+  resultsEntries: 250,
   /** Nesting of any JSON that is signed or a row. */
   jsonDepth: 64,
   /** Rows of one job. */

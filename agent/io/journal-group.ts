@@ -13,6 +13,8 @@ const apartMs = 4;
 const countedOverMs = 8;
 /** So many commits within that time are much: 2,500 a second. */
 const much = 20;
+/** What may wait joins a transaction that somebody waits for, or begins one after this. */
+const joinsWithinMs = 20;
 
 interface Waiting {
   readonly work: (transaction: Transaction) => void;
@@ -20,10 +22,15 @@ interface Waiting {
   readonly failed: (error: JournalError) => void;
 }
 
+interface Scheduled {
+  readonly mayWait: boolean;
+  readonly takeBack: () => void;
+}
+
 export class GroupCommit {
   readonly #transact: (work: (transaction: Transaction) => void) => void;
   #waiting: Waiting[] = [];
-  #scheduled: (() => void) | null = null;
+  #scheduled: Scheduled | null = null;
   #recent = 0;
   #countedMs = performance.now();
   #begunMs = -Infinity;
@@ -34,7 +41,7 @@ export class GroupCommit {
   }
 
   /** Resolves with what `work` returned once it is durable. */
-  add<Result>(work: (transaction: Transaction) => Result): Promise<Result> {
+  add<Result>(work: (transaction: Transaction) => Result, { mayWait } = { mayWait: false }): Promise<Result> {
     if (this.#stopped !== null) return Promise.reject(this.#stopped);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     let result: { readonly value: Result } | null = null;
@@ -50,14 +57,18 @@ export class GroupCommit {
     const nowMs = performance.now();
     this.#recent = this.#recent * Math.exp((this.#countedMs - nowMs) / countedOverMs) + 1;
     this.#countedMs = nowMs;
-    this.#scheduled ??= this.#schedule(nowMs);
+    if (this.#scheduled?.mayWait === true && !mayWait) this.#takeBack();
+    this.#scheduled ??= { mayWait, takeBack: this.#schedule(mayWait ? joinsWithinMs : this.#waitMs(nowMs)) };
     return promise;
   }
 
+  #waitMs(nowMs: number): number {
+    return this.#recent >= much ? this.#begunMs + apartMs - nowMs : 0;
+  }
+
   /** Returns how to take it back. */
-  #schedule(nowMs: number): () => void {
-    const waitMs = this.#begunMs + apartMs - nowMs;
-    if (this.#recent >= much && waitMs > 0) {
+  #schedule(waitMs: number): () => void {
+    if (waitMs > 0) {
       const timer = setTimeout(() => this.flush(), waitMs);
       return () => clearTimeout(timer);
     }
@@ -66,10 +77,14 @@ export class GroupCommit {
     return () => clearImmediate(turn);
   }
 
+  #takeBack(): void {
+    this.#scheduled?.takeBack();
+    this.#scheduled = null;
+  }
+
   /** Commits what is waiting, now. */
   flush(): void {
-    this.#scheduled?.();
-    this.#scheduled = null;
+    this.#takeBack();
     const group = this.#waiting;
     this.#waiting = [];
     if (group.length === 0) return;

@@ -106,15 +106,15 @@ class SqliteJournal implements Journal, RunLog {
     this.#group = new GroupCommit((work) => writer.transaction(work));
   }
 
-  async commit(changes: readonly Change[]): Promise<void> {
-    await this.write(changes.flatMap(writesOf));
+  async commit(changes: readonly Change[], options = { mayWait: false }): Promise<void> {
+    await this.write(changes.flatMap(writesOf), options);
   }
 
   /** For recovery, which replaces records that the port never replaces. */
-  async write(writes: readonly Write[]): Promise<void> {
+  async write(writes: readonly Write[], options = { mayWait: false }): Promise<void> {
     await this.#group.add((transaction) => {
       for (const write of writes) transaction.apply(write);
-    });
+    }, options);
   }
 
   async facts(): Promise<JournalFacts> {

@@ -228,14 +228,9 @@ export class Session {
     return undefined;
   }
 
-  /** The frames after it do not wait: acks are written together with what rows write meanwhile, and one that is lost only sends entries again. */
-  #onAck(frame: FrameOf<'results.ack'>): Verdict {
+  async #onAck(frame: FrameOf<'results.ack'>): Promise<Verdict> {
     const record = this.#ports.jobs.get(frame.job);
-    if (record !== undefined) this.#takeAck(record, frame).catch(this.#ports.onFault);
-    return undefined;
-  }
-
-  async #takeAck(record: JobRecord, frame: FrameOf<'results.ack'>): Promise<void> {
+    if (record === undefined) return undefined;
     const problem = await this.#ports.jobs.acknowledged(record, frame);
     if (problem === 'head_mismatch')
       this.#ports.events('results.disputed', { job: frame.job, sequence: frame.sequence });
@@ -244,6 +239,7 @@ export class Session {
     results?.acknowledged(Math.min(frame.sequence, record.state.acked));
     this.#acknowledged.ring();
     this.#pump(frame.job);
+    return undefined;
   }
 
   async #onFinishedAck(frame: FrameOf<'job.finished.ack'>): Promise<Verdict> {

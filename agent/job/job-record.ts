@@ -130,6 +130,13 @@ export class JobRecord {
     await this.#ports.journal.commit([...changes, this.#stateChange()]);
   }
 
+  /** Takes `next`, in which entries are acknowledged, at once. Nobody waits for the disk: a lost acknowledgement only sends entries again. */
+  async acknowledge(next: AgentJob, acked: Change): Promise<void> {
+    this.#stored = { ...this.#stored, state: next };
+    this.#recent.forget(next.acked);
+    await this.#ports.journal.commit([acked, this.#stateChange()], { mayWait: true });
+  }
+
   /** Rows of the next chunk, with the state that counts them. */
   async storeRows(next: AgentJob, firstRow: number, lines: readonly string[]): Promise<void> {
     this.badChunks = 0;

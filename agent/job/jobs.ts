@@ -175,7 +175,7 @@ export class Jobs {
     return decision.kind;
   }
 
-  /** Entries up to `sequence` are stored at the control plane under `head`. Returns what could not be so. */
+  /** Entries up to `sequence` are stored at the control plane under `head`. Returns what could not be so; does not wait for the disk. */
   async acknowledged(
     record: JobRecord,
     ack: { sequence: number; head: Digest },
@@ -189,11 +189,15 @@ export class Jobs {
       return 'quarantined';
     }
     if (decision.kind === 'delete') {
-      await record.become(decision.next, [this.#acked(record, decision.through)]);
-      this.#ports.events('results.acknowledged', { job: record.id, sequence: decision.through });
-      await this.#spool.changed();
+      this.#forget(record, decision.next, decision.through).catch(this.#ports.onFault);
     }
     return null;
+  }
+
+  async #forget(record: JobRecord, next: job.AgentJob, through: number): Promise<void> {
+    await record.acknowledge(next, this.#acked(record, through));
+    this.#ports.events('results.acknowledged', { job: record.id, sequence: through });
+    await this.#spool.changed();
   }
 
   async closed(record: JobRecord, head: Digest): Promise<void> {

@@ -80,8 +80,11 @@ export interface JournalFacts {
 }
 
 export interface Journal {
-  /** All or nothing, in the order of the calls; calls made in one turn of the event loop share one sync. */
-  commit(changes: readonly Change[]): Promise<void>;
+  /**
+   * All or nothing, in the order of the calls; calls made in one turn of the event loop share one sync. One that `mayWait` takes its place too,
+   * but joins the sync of the next that may not, at most 20 ms later: for what no promise waits for.
+   */
+  commit(changes: readonly Change[], options?: { readonly mayWait: boolean }): Promise<void>;
   facts(): Promise<JournalFacts>;
   job(id: JobId): Promise<StoredJob | null>;
   /** Jobs that are not closed and not rejected, oldest first. */

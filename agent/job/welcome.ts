@@ -20,6 +20,8 @@ export interface WelcomePorts {
 }
 
 export async function resumeJobs(views: readonly StoredView[], ports: WelcomePorts): Promise<void> {
+  // Entries of acknowledgements that still wait for the disk are not here any more: they must not be found below and be gone when they are sent.
+  if (ports.jobs.open.length > 0) await ports.journal.commit([]);
   const byJob = new Map(views.map((view) => [view.job, view]));
   const unopened = views.filter(({ job }) => ports.jobs.get(job) === undefined);
   for (const record of ports.jobs.open) await resume(record, byJob.get(record.id), ports);

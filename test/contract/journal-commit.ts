@@ -57,6 +57,25 @@ export function commitContract(journal: () => Journal, reopen: () => Promise<voi
       await journal().commit([]);
     });
 
+    it('that may wait keeps its place before the next one, and is durable with it or alone', async () => {
+      const { job, changes } = startedJob(1, ['{}']);
+      await journal().commit(changes);
+      const made = withEntries(job, ['a']);
+      const order: string[] = [];
+      const first = journal()
+        .commit(made.changes, { mayWait: true })
+        .then(() => order.push('first'));
+      const next = withEntries(made.job, ['b']);
+      const second = journal()
+        .commit(next.changes)
+        .then(() => order.push('second'));
+      await Promise.all([first, second]);
+      expect(order).to.deep.equal(['first', 'second']);
+      expect((await journal().entries(job.id, 1, all)).map(({ line }) => line)).to.deep.equal(['a', 'b']);
+      await journal().commit([{ kind: 'session_counter', value: 7 }], { mayWait: true });
+      expect((await journal().facts()).sessionCounter).to.equal(7);
+    });
+
     const invalid: readonly [string, readonly Change[]][] = [
       ['a job that is there', startedJob(1, ['{}']).changes],
       ['the state of an unknown job', [stateChange(jobOf(9))]],

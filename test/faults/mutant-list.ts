@@ -221,9 +221,10 @@ const planeMutants: readonly Mutant[] = [
     name: 'the control plane acknowledges after its commit',
     mutation: edit(
       'control-plane/result-log.ts',
-      'await insertEntries(context, tx, job,',
-      `context.link.send({ type: 'results.ack', job: job.wire_id, sequence: next.stored, head: next.head });
-       await insertEntries(context, tx, job,`,
+      'await write(tx, batch, context.now());',
+      `for (const job of batch.jobs.values())
+         link.send({ type: 'results.ack', job: job.wire_id, sequence: job.stored, head: job.head });
+       await write(tx, batch, context.now());`,
     ),
     hunt: steps('plane', 'commit', 'before', 'list_access_keys'),
     short: true,
@@ -237,7 +238,7 @@ const planeMutants: readonly Mutant[] = [
         to: `return { kind: 'store', skip: 0, lost: 0,
           next: { ...job, phase: 'accepted', stored: job.stored + frame.count, head: frame.head } };`,
       },
-      { file: 'control-plane/result-log.ts', from: 'frame.first_sequence + skip,', to: 'job.stored + 1,' },
+      { file: 'control-plane/result-log.ts', from: 'frame.first_sequence + skip];', to: 'job.stored + 1];' },
     ],
     hunt: random(['links'], 'frame'),
   },

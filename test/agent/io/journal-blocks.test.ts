@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import type { Change } from '../../../agent/job/journal.ts';
+import { limits } from '../../../protocol/limits.ts';
 import { asVersionOne, JournalDirectory } from '../../contract/journal-directory.ts';
 import { jobOf, startedJob, withAck, withEntries, withRows } from '../../contract/journal-samples.ts';
 
@@ -28,24 +29,26 @@ describe('blocks of the journal', () => {
   it('writes the entries of one transaction as blocks that are read, acknowledged and counted entry by entry', async () => {
     const { journal } = await directory.open();
     const { job, changes } = startedJob(1, ['{}']);
-    const lines = Array.from({ length: 120 }, (_none, index) => `line ${index}\nwith a second part`);
+    const size = limits.resultsEntries;
+    const lines = Array.from({ length: 2 * size + 20 }, (_none, index) => `line ${index}\nwith a second part`);
     const made = withEntries(job, lines);
-    const last = made.entries[69];
+    const last = made.entries[size + 19];
     if (last === undefined) throw new Error('no entries');
     await journal.commit([...changes, ...made.changes]);
     await journal.commit(withAck(made.job, last, null).changes);
     await journal.close();
     expect(stored('SELECT sequence, count FROM entries ORDER BY sequence')).to.deep.equal([
-      { sequence: 71, count: 30 },
-      { sequence: 101, count: 20 },
+      { sequence: size + 21, count: size - 20 },
+      { sequence: 2 * size + 1, count: 20 },
     ]);
     const { journal: again, recovery } = await directory.open();
-    expect(recovery).to.deep.include({ entries: 50, damaged: [] });
+    expect(recovery).to.deep.include({ entries: size, damaged: [] });
     const all = { maxCount: 1_000, maxBytes: 1_000_000 };
-    expect(await again.entries(job.id, 1, all)).to.deep.equal(made.entries.slice(70));
-    expect(await again.headAt(job.id, 100)).to.equal(made.entries[99]?.head);
-    expect(await again.headAt(job.id, 70)).to.equal(null);
-    expect(again.spoolBytes()).to.equal(made.entries.slice(70).reduce((sum, { line }) => sum + line.length, 0));
+    const left = made.entries.slice(size + 20);
+    expect(await again.entries(job.id, 1, all)).to.deep.equal(left);
+    expect(await again.headAt(job.id, size + 50)).to.equal(left[29]?.head);
+    expect(await again.headAt(job.id, size + 20)).to.equal(null);
+    expect(again.spoolBytes()).to.equal(left.reduce((sum, { line }) => sum + line.length, 0));
   });
 
   it('writes the rows of a chunk as blocks that are read and ended row by row, a long one by itself', async () => {

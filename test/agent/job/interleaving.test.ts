@@ -79,6 +79,8 @@ async function play(script: readonly Step[]): Promise<void> {
     fixture.drain.abort();
     await fixture.jobs.idle();
     faults.push(...fixture.faults);
+    // A stop writes what still waits for the disk.
+    await journal.commit([]);
     ({ fixture, record } = await open(journal));
     await welcome(fixture, plane);
   };
@@ -98,6 +100,8 @@ async function play(script: readonly Step[]): Promise<void> {
   expect([...faults, ...fixture.faults]).to.deep.equal([]);
   while (plane.lines.length < record.state.produced) await plane.take(journal, record);
   expect(plane.view).to.deep.equal({ sequence: record.state.produced, head: record.state.head });
+  // What nobody waits for is on disk with what comes after it.
+  await journal.commit([]);
   expect((await journal.job(id))?.state).to.deep.equal(record.state);
   expect(record.state).to.include({ phase: 'finished', endedRows: rowCount });
   const ends = plane.lines.flatMap((line) => {

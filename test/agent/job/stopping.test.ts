@@ -70,6 +70,7 @@ describe('a job that must stop or wait', () => {
     fixture.jobs.start();
     await fixture.jobs.idle();
     await fixture.jobs.acknowledged(first, { sequence: first.durableThrough, head: first.state.head });
+    await fixture.journal.commit([]);
     const kept = fixture.jobs.spool.keptBytes;
     expect(kept).to.be.greaterThan(1_000);
     const second = await fixture.accept({
