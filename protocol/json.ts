@@ -48,43 +48,58 @@ export function rawNumber(source: string): RawNumber {
  * One pass, and total: a text that is not JSON gives any of the three answers, and JSON.parse refuses it afterwards.
  */
 export function jsonFault(text: string, maxDepth: number): 'duplicate_key' | 'too_deep' | null {
-  const scopes: (Set<string> | null)[] = [];
-  let lastString: string | null = null;
+  const scopes: (Names | null)[] = [];
+  // The last string, when only blanks followed it.
+  let [start, end] = [0, 0];
   for (let at = 0; at < text.length; at += 1) {
-    const symbol = text[at];
-    if (symbol === '"') {
-      const end = stringEnd(text, at);
-      lastString = text.slice(at, end);
+    const unit = text.charCodeAt(at);
+    if (unit === quote) {
+      start = at;
+      end = stringEnd(text, at);
       at = end - 1;
       continue;
     }
-    if (symbol === '{' || symbol === '[') {
-      if (scopes.push(symbol === '{' ? new Set() : null) > maxDepth) return 'too_deep';
-    } else if (symbol === '}' || symbol === ']') scopes.pop();
-    else if (symbol === ':' && lastString !== null && addKey(scopes.at(-1), lastString)) return 'duplicate_key';
-    else if (symbol !== ',') continue;
-    lastString = null;
+    if (unit === openBrace || unit === openBracket) {
+      if (scopes.push(unit === openBrace ? new Names() : null) > maxDepth) return 'too_deep';
+    } else if (unit === closeBrace || unit === closeBracket) scopes.pop();
+    else if (unit === colon && end > 0 && scopes.at(-1)?.add(text.slice(start, end)) === false) return 'duplicate_key';
+    else if (unit !== colon && unit !== comma) continue;
+    end = 0;
   }
   return null;
 }
 
+const [quote, comma, colon, backslash] = [0x22, 0x2c, 0x3a, 0x5c];
+const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
+
 /** Index after the closing quote of the string that opens at `start`, or the text's end. */
 function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at += 1) {
-    if (text[at] === '\\') at += 1;
-    else if (text[at] === '"') return at + 1;
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let before = at - 1;
+    while (before > start && text.charCodeAt(before) === backslash) before -= 1;
+    if ((at - before) % 2 === 1) return at + 1;
   }
   return text.length;
 }
 
-/** Adds the key that a JSON string literal spells; true when the object has it already. */
-function addKey(keys: Set<string> | null | undefined, literal: string): boolean {
-  if (!keys) return false;
-  const key = keyOf(literal);
-  if (key === null) return false;
-  if (keys.has(key)) return true;
-  keys.add(key);
-  return false;
+/** So few are compared one by one faster than a set is made. */
+const fewNames = 16;
+
+/** The members of one object. */
+class Names {
+  readonly #few: string[] = [];
+  #many: Set<string> | null = null;
+
+  /** Takes the name that a JSON string literal spells; false when it is there already. */
+  add(literal: string): boolean {
+    const name = keyOf(literal);
+    if (name === null) return true;
+    if (this.#many === null && this.#few.length === fewNames) this.#many = new Set(this.#few);
+    if (this.#many === null ? this.#few.includes(name) : this.#many.has(name)) return false;
+    if (this.#many === null) this.#few.push(name);
+    else this.#many.add(name);
+    return true;
+  }
 }
 
 function keyOf(literal: string): string | null {
