@@ -6,6 +6,8 @@ import { writeSync } from 'node:fs';
 import { ClientRequest } from 'node:http';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { WebSocket } from 'ws';
+import { AnswerReader } from '../../../agent/io/http-answer.ts';
+import { KeptConnections } from '../../../agent/io/kept-connections.ts';
 
 const [place = '', when = '', nth = ''] = (process.env['FAULTS_CRASH'] ?? '').split(':');
 let seen = 0;
@@ -70,10 +72,16 @@ switch (place) {
     wrap(WebSocket.prototype, 'send', (_self, call) => pass(call));
     break;
   case 'request':
+    // A change goes through node:http, what may be repeated over connections of the agent's own.
     wrap(ClientRequest.prototype, 'end', (_self, call) => pass(call));
+    wrap(KeptConnections.prototype, 'exchange', (_self, call) => pass(call));
     break;
   case 'answer':
     subscribe('http.client.response.finish', () => pass(() => undefined));
+    wrap(AnswerReader.prototype, 'push', (_self, call) => {
+      const reading = call();
+      return reading === 'done' ? pass(() => reading) : reading;
+    });
     break;
   default:
     throw new Error(`FAULTS_CRASH names no place: ${place}`);
