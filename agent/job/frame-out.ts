@@ -18,8 +18,8 @@ export interface SendFrom {
   readonly afterLoss: Digest | null;
 }
 
-/** Entries sent and not yet acknowledged, for each job. */
-const windowEntries = 1_000;
+/** Entries sent and not yet acknowledged, for each job: more than a page of a listing, so that a page that was late does not make all others late. */
+const windowEntries = 2_500;
 
 export class ResultsOut {
   readonly #record: JobRecord;

@@ -5,10 +5,10 @@ import { limits } from '../../protocol/limits.ts';
 import { utf8Bytes } from './envelope.ts';
 import type { StoredEntry } from './journal.ts';
 
-/** A page of a listing, and as many as may have been sent before it ahead of the acknowledgements, twice. */
+/** A page of a listing and as many as may be sent before it ahead of the acknowledgements. */
 const maxEntries = 4_000;
-/** Characters of their lines: a page of a listing and some more. */
-const maxUnits = 2 * limits.resultsBytes;
+/** Characters of their lines: as many small items. */
+const maxUnits = 4 * limits.resultsBytes;
 
 export class RecentEntries {
   #entries: StoredEntry[] = [];

@@ -63,19 +63,19 @@ describe('results on their way out', () => {
   });
 
   it('stay within a window of what was acknowledged', async () => {
-    const { record } = await jobWith(900);
+    const { record } = await jobWith(2_000);
     const wire = new Wire();
     const out = new ResultsOut(record, { from: 1, afterLoss: null }, wire);
     const sent = (): number => wire.results.reduce((sum, { lines }) => sum + lines.length, 0);
     await out.pump();
-    expect(sent()).to.equal(1_000);
+    expect(sent()).to.equal(2_500);
     expect(wire.finished).to.equal(0);
     out.acknowledged(300);
     await out.pump();
-    expect(sent()).to.equal(1_300);
-    out.acknowledged(1_300);
+    expect(sent()).to.equal(2_800);
+    out.acknowledged(2_800);
     await out.pump();
-    expect(sent()).to.equal(1_800);
+    expect(sent()).to.equal(4_000);
     expect(wire.finished).to.equal(1);
   });
 
