@@ -1,7 +1,7 @@
 // Wires the daemon: the only file that knows both what decides and what acts. Each part that must be given back leaves its release here, so
 // a start that fails half way gives back what it took.
 import { type Refusal, isRefusal } from '../protocol/error-codes.ts';
-import { signFinished } from '../protocol/finished-statement.ts';
+import { signFinishedWith } from '../protocol/finished-statement.ts';
 import { keySetSchema } from '../protocol/key-set.ts';
 import { signSession } from '../protocol/session-token.ts';
 import { Agent, type AgentParts } from './agent.ts';
@@ -16,6 +16,7 @@ import { readSecretFile, sharedStamps } from './io/keys-file.ts';
 import { lazyCaller } from './io/lazy-caller.ts';
 import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import { websocketTransport } from './io/link-websocket.ts';
+import { nodeVerify, signerOf } from './io/signatures-node.ts';
 import { acquireStateLock } from './io/state-lock.ts';
 import type { Clock } from './job/clock.ts';
 import type { Connection } from './connection.ts';
@@ -109,6 +110,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
   const time = new TrustedTime(clock, facts.highWaterMs);
   const [drain, abort] = [new AbortController(), new AbortController()];
   const fault = oneFault();
+  const sign = signerOf(identity.privateKey);
   const caller = awsCaller(config.connections, { version, clock, events });
   releases.push(() => caller.close());
   const jobs = new Jobs({
@@ -121,7 +123,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     connections: new Map(config.connections.map((connection) => [connection.label, connection])),
     sign: (finished) => {
       const claims = { ...finished, iss: agent, aud: controlPlane, iat: Math.floor(time.nowMs() / 1000) };
-      return signFinished(claims, identity.privateKey, identity.agent_key);
+      return signFinishedWith(sign, claims, identity.agent_key);
     },
     spoolQuotaBytes: config.spoolQuotaBytes,
     keepDeliveredMs: config.retention.resultsDays * dayMs,
@@ -153,7 +155,7 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     time,
     journal,
     ...local,
-    trust: new TrustStore({ agent, controlPlane, keySet }, journal),
+    trust: new TrustStore({ agent, controlPlane, keySet }, journal, nodeVerify),
     jobs,
     callWaits: () => caller.waits(),
     transport: websocketTransport(config.controlPlane.url, config.controlPlane),

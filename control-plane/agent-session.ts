@@ -1,5 +1,6 @@
 // One agent's link. Frames are handled one after the other, so that nothing in here runs twice at once; each handler's write checks in its own
 // transaction that this session still speaks. The agent is treated as hostile: what it may make us hold or do is bounded in this file.
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { decodeFrameToControlPlane } from '../protocol/codec.ts';
 import { type ErrorCode, isRefusal } from '../protocol/error-codes.ts';
@@ -49,8 +50,8 @@ export class AgentSession {
   #rowRequests = 0;
   #missedAnswers = 0;
 
-  constructor(deps: SessionDeps, socket: WebSocket, identity: SessionIdentity) {
-    const link = new Link(socket);
+  constructor(deps: SessionDeps, socket: WebSocket, identity: SessionIdentity, stream: Duplex) {
+    const link = new Link(socket, stream);
     this.identity = identity;
     this.#socket = socket;
     this.#context = { ...deps, identity, link };
@@ -67,7 +68,7 @@ export class AgentSession {
 
   /** A job may be waiting, or the agent may be served again. */
   wake(): void {
-    if (this.#welcomed) this.#dispatch.pump();
+    if (this.#welcomed) this.#dispatch.wake();
   }
 
   /** Cancel has its own lane: it needs no credit, only the welcome before it. */
@@ -135,9 +136,16 @@ export class AgentSession {
       results.push({ frame: next.frame, lines: next.lines });
       this.#queue.shift();
     }
-    if (results.length > 0) return storeResults(this.#context, results);
+    if (results.length === 0) {
+      this.#queue.shift();
+      return [await this.#handle(first.frame)];
+    }
+    const [next] = this.#queue;
+    if (next?.frame.type !== 'job.finished') return storeResults(this.#context, results);
+    // The last word behind the last results: asked for together, their transactions are one.
     this.#queue.shift();
-    return [await this.#handle(first.frame)];
+    const [stored, ended] = await Promise.all([storeResults(this.#context, results), this.#handle(next.frame)]);
+    return [...stored, ended];
   }
 
   async #handle(frame: FrameToControlPlane): Promise<FrameOutcome> {

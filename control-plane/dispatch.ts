@@ -49,10 +49,21 @@ export async function expireQueued(store: Store, id: JobId, nowMs: number): Prom
   return store.transaction(async (tx) => {
     const job = await jobById(tx, id);
     if (job === null || job.phase !== 'queued' || job.not_after > nowMs) return false;
-    const next: ControlPlaneJob = { ...onCancelRequest(stateOf(job)).next, cancelRequested: false, refusal: 'expired' };
-    await saveState(tx, job, next, { nowMs });
+    await saveExpired(tx, job, nowMs);
     return true;
   });
+}
+
+async function saveExpired(tx: Queries, job: JobRow, nowMs: number): Promise<void> {
+  const next: ControlPlaneJob = { ...onCancelRequest(stateOf(job)).next, cancelRequested: false, refusal: 'expired' };
+  await saveState(tx, job, next, { nowMs });
+}
+
+interface Signed {
+  readonly kind: 'signed';
+  readonly job: JobRow;
+  readonly token: string;
+  readonly rows: string | null;
 }
 
 export class Dispatch {
@@ -66,6 +77,10 @@ export class Dispatch {
   #pumping: Promise<void> | null = null;
   #again = false;
   #draining = false;
+  /** False: no job was queued at the last look, and none came since. */
+  #mayBeQueued = true;
+  /** A job waits because too many are open. */
+  #full = false;
 
   constructor(context: SessionContext) {
     this.#context = context;
@@ -73,8 +88,24 @@ export class Dispatch {
   }
 
   credit(told: Credit): void {
+    const left = remaining(this.#granted, this.#sent);
     this.#granted = onCredit(this.#granted, told);
+    // Where credit was left nothing waits for more.
+    if (left.jobs <= 0 || left.chunks <= 0) this.pump();
+  }
+
+  /** A job may have been made, or the agent may be served again. */
+  wake(): void {
+    this.#mayBeQueued = true;
     this.pump();
+  }
+
+  /** A job of the agent has ended. */
+  ended(job: JobId): void {
+    this.#whole.delete(job);
+    this.#rows.drop(job);
+    // An agent is given a limited number of open jobs: one place is free now.
+    if (this.#full) this.wake();
   }
 
   /** The agent takes no new job; rows of those that it has still go. */
@@ -94,11 +125,6 @@ export class Dispatch {
   pushRows(job: JobRow, from: number): void {
     this.#rows.start(job, from);
     this.pump();
-  }
-
-  dropRows(job: JobId): void {
-    this.#whole.delete(job);
-    this.#rows.drop(job);
   }
 
   /** Sends what credit and the socket allow; called whenever either, or the work, may have grown. */
@@ -132,7 +158,8 @@ export class Dispatch {
   async #sendToken(): Promise<boolean> {
     if (this.#draining || remaining(this.#granted, this.#sent).jobs <= 0) return false;
     const again = this.#resend.shift();
-    return again === undefined ? this.#sendNext() : this.#sendAgain(again);
+    if (again !== undefined) return this.#sendAgain(again);
+    return this.#mayBeQueued && this.#sendNext();
   }
 
   /** True: look again. */
@@ -146,6 +173,7 @@ export class Dispatch {
       const decision = onHello(stateOf(job), undefined, { expired: tokenExpired(job, now()) });
       if (decision.kind === 'requeue') {
         await requeue(tx, job, newJobId(), now());
+        this.#mayBeQueued = true;
         emit('job.requeued', { job: id, agent: identity.agent });
       }
       if (agent.conflict_counter !== null) return null;
@@ -156,46 +184,47 @@ export class Dispatch {
     return true;
   }
 
+  /** True: look again. Signed and stored in one transaction, which is the one that makes the job if its maker woke us in it. */
   async #sendNext(): Promise<boolean> {
-    const { store, keys, now, emit, watch, identity } = this.#context;
-    const job = await nextQueued(store.db, identity.agent);
-    if (job === null || (await countUnfinished(store.db, identity.agent)) >= limits.jobsPerAgent) return false;
-    if (job.not_after <= now()) {
-      if (await expireQueued(store, job.id, now())) {
-        watch.notify(job.id);
-        emit('job.ended', { job: job.id, agent: identity.agent, code: 'expired' });
-      }
-      return true;
+    const { store, emit, watch, identity } = this.#context;
+    const next = await store.transaction((tx) => this.#signNext(tx));
+    if (next === null) return false;
+    if (next.kind === 'signed') this.#send(next.job, next.token, next.rows);
+    else {
+      watch.notify(next.job.id);
+      emit('job.ended', { job: next.job.id, agent: identity.agent, code: 'expired' });
     }
-    // Asked again at the commit; here it saves signing what will not be sent.
-    const agent = await speaking(store.db, identity.agent, identity.counter);
-    if (agent === null || agent.conflict_counter !== null) return false;
-    const iat = Math.floor(now() / 1_000);
-    const chunks = await jobChunks(store.db, job.id);
-    const rows = await this.#onlyChunk(store.db, job.id, chunks);
+    return true;
+  }
+
+  async #signNext(tx: Queries): Promise<Signed | { kind: 'expired'; job: JobRow } | null> {
+    const { store, keys, now, identity } = this.#context;
+    this.#mayBeQueued = false;
+    const speaker = await speaking(tx, identity.agent, identity.counter);
+    if (speaker === null || speaker.conflict_counter !== null) return null;
+    const found = await nextQueued(tx, identity.agent);
+    if (found === null) return null;
+    this.#full = (await countUnfinished(tx, identity.agent)) >= limits.jobsPerAgent;
+    if (this.#full) return null;
+    const { job, more } = found;
+    this.#mayBeQueued ||= more;
+    if (job.not_after <= now()) {
+      await saveExpired(tx, job, now());
+      return { kind: 'expired', job };
+    }
+    const chunks = await jobChunks(tx, job.id);
     const claims = claimsOf(job, {
       controlPlane: keys.controlPlane,
-      inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', await jobInputs(store.db, job.id)))),
+      inputs: jobInputsSchema.parse(JSON.parse(store.sealer.open(job.id, 'inputs', await jobInputs(tx, job.id)))),
       chunks,
-      iat,
+      iat: Math.floor(now() / 1_000),
     });
-    const token = await keys.signJob(claims);
-    const committed = await store.transaction(async (tx) => {
-      const speaker = await speaking(tx, identity.agent, identity.counter);
-      if (speaker === null || speaker.conflict_counter !== null) return 'held';
-      const fresh = await jobById(tx, job.id);
-      const next = fresh === null ? null : onDispatch(stateOf(fresh), tokenDigest(nodeHashing, token));
-      if (fresh === null || next === null) return 'changed';
-      await saveState(tx, fresh, next, {
-        token: store.sealer.seal(job.id, 'token', token),
-        token_exp: claims.exp,
-        nowMs: now(),
-      });
-      return 'stored';
-    });
-    if (committed === 'held') return false;
-    if (committed === 'stored') this.#send(job, token, rows);
-    return true;
+    const token = keys.signJob(claims);
+    const next = onDispatch(stateOf(job), tokenDigest(nodeHashing, token));
+    if (next === null) return null;
+    const sealed = store.sealer.seal(job.id, 'token', token);
+    await saveState(tx, job, next, { token: sealed, token_exp: claims.exp, nowMs: now() });
+    return { kind: 'signed', job, token, rows: await this.#onlyChunk(tx, job.id, chunks) };
   }
 
   /** Rows that are one chunk go right behind the token if there is credit: that saves the way to `job.accepted` and back. */
@@ -208,12 +237,13 @@ export class Dispatch {
   #send(job: JobRow, token: string, rows: string | null): void {
     const { link, emit, identity } = this.#context;
     this.#sent = { ...this.#sent, jobs: this.#sent.jobs + 1 };
-    link.send({ type: 'job', token });
-    if (rows !== null) {
+    link.together(() => {
+      link.send({ type: 'job', token });
+      if (rows === null) return;
       this.#sent = { ...this.#sent, chunks: this.#sent.chunks + 1 };
       this.#whole.add(job.id);
       link.send({ type: 'rows', job: job.wire_id, chunk: 0 }, [rows]);
-    }
+    });
     emit('job.sent', { job: job.id, agent: identity.agent });
   }
 

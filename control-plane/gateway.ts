@@ -14,6 +14,7 @@ import { AgentSession } from './agent-session.ts';
 import type { CloseReason } from './close-codes.ts';
 import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
+import { nodeVerify } from './signatures-node.ts';
 import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/agents.ts';
 
 const socketPath = '/agent/v1/socket';
@@ -71,7 +72,7 @@ export class Gateway {
           if (this.#closing) return answer(socket, refuse('internal', 'this control plane is stopping; dial again'));
           socket.off('error', onError);
           this.#server.handleUpgrade(request, socket, head, (opened) => {
-            this.#enter(new AgentSession(this.#deps, opened, identity));
+            this.#enter(new AgentSession(this.#deps, opened, identity, socket));
           });
         },
         (error: unknown) => {
@@ -120,7 +121,7 @@ export class Gateway {
       return this.#refused(
         refuse('session_rejected', 'the session token is missing, or of a key that is not paired here'),
       );
-    const trust = { controlPlane: keys.controlPlane, keys: new Map([[keyId, key]]), nowMs: now() };
+    const trust = { controlPlane: keys.controlPlane, keys: new Map([[keyId, key]]), nowMs: now(), verify: nodeVerify };
     const claims = await verifySession(token, trust);
     if (isRefusal(claims))
       return this.#refused(refuse('session_rejected', `${claims.code}: ${claims.detail}`), agent.id);

@@ -14,6 +14,7 @@ import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts
 import type { JobId } from '../protocol/ids.ts';
 import type { Dispatch } from './dispatch.ts';
 import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
+import { nodeVerify } from './signatures-node.ts';
 import { speaking } from './store/agents.ts';
 import { type JobRow, jobByTokenDigest, jobByWireId, saveState, stateOf } from './store/jobs.ts';
 import type { Queries } from './store/store.ts';
@@ -104,6 +105,7 @@ export async function finished(
     agent: identity.agent,
     controlPlane: keys.controlPlane,
     keys: new Map([[identity.keyId, identity.key]]),
+    verify: nodeVerify,
   });
   if (isRefusal(claims)) return { kind: 'bad', code: claims.code };
   if (claims.jti !== frame.job) return { kind: 'bad', code: 'frame_unexpected' };
@@ -157,10 +159,8 @@ export async function rowsAgain(
 
 function ended({ emit, watch, identity }: SessionContext, dispatch: Dispatch, { job, next }: Changed): void {
   if (next === null) return;
-  dispatch.dropRows(job.id);
+  dispatch.ended(job.id);
   watch.forget(job.id);
-  // An agent is given a limited number of open jobs: one place is free now.
-  dispatch.pump();
   emit('job.ended', { job: job.id, agent: identity.agent, code: next.refusal ?? undefined, count: next.stored });
 }
 

@@ -23,6 +23,7 @@ export interface IntakeDeps {
   readonly keys: { readonly controlPlane: JobClaims['iss'] };
   readonly now: () => number;
   readonly newJobId: () => JobId;
+  readonly gateway: { wake(agent: AgentId): void };
 }
 
 export interface JobUpload {
@@ -59,7 +60,12 @@ export async function takeJob(deps: IntakeDeps, upload: JobUpload): Promise<Inta
     const tooLarge = tokenFault(deps, job, { inputs: request.inputs, chunks });
     if (tooLarge !== null) return tooLarge;
     const digest = hasher.digest('hex');
-    const taken = await deps.store.transaction((tx) => commit(tx, job, { ...upload, digest, last }));
+    const taken = await deps.store.transaction(async (tx) => {
+      const made = await commit(tx, job, { ...upload, digest, last });
+      // Here, so that the token of a job whose agent is there is stored by the same commit.
+      if (!isRefusal(made) && made.kind === 'created') deps.gateway.wake(job.agent);
+      return made;
+    });
     kept = !isRefusal(taken) && taken.kind === 'created';
     return taken;
   } finally {

@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
 import { type ControlPlaneId, type KeyId, controlPlaneId } from '../protocol/ids.ts';
 import type { JobClaims } from '../protocol/job-claims.ts';
-import { signJob } from '../protocol/job-token.ts';
+import { signJobWith } from '../protocol/job-token.ts';
 import { type PrivateKey, type PublicKey, privateKeySchema, publicKeySchema } from '../protocol/jws.ts';
 import { type KeySet, keySetSchema } from '../protocol/key-set.ts';
 import { type PairingClaims, keyId, signPairing } from '../protocol/pairing.ts';
 import { readSecretFile, writeSecretFile } from './secret-file.ts';
+import { signerOf } from './signatures-node.ts';
 import type { Queries } from './store/store.ts';
 
 export interface SigningKeys {
@@ -20,7 +21,7 @@ export interface SigningKeys {
   /** Key id of the root key: what an operator compares. */
   readonly fingerprint: KeyId;
   readonly controlPlane: ControlPlaneId;
-  signJob(claims: JobClaims): Promise<string>;
+  signJob(claims: JobClaims): string;
   signPairing(claims: PairingClaims): Promise<string>;
   keySet(): KeySet;
   /** Signed steps after `version`, oldest first. */
@@ -55,12 +56,13 @@ export async function openKeys(dataDir: string, db: Queries): Promise<SigningKey
   const signer = active.kid === fingerprint ? root : await readKey(join(folder, `${active.kid}.json`));
   if (isRefusal(signer) || signer === null)
     return signer ?? refuse('state_damaged', `the active signing key ${active.kid} has no file in ${folder}`);
+  const sign = signerOf(signer);
   return {
     kind: 'signing_keys',
     root: publicPart(root),
     fingerprint,
     controlPlane,
-    signJob: (claims) => signJob(claims, signer, active.kid),
+    signJob: (claims) => signJobWith(sign, claims, active.kid),
     signPairing: (claims) => signPairing(claims, root, fingerprint),
     keySet: () => set,
     async stepsAfter(version) {

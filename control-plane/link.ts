@@ -1,5 +1,6 @@
 // One socket to send on. Rows and tokens wait while the peer does not read (high and low marks of the socket's own buffer); answers do not wait,
 // because they only exist for frames that were read, and reading stops when the buffer is over its mark.
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { encodeFrame } from '../protocol/codec.ts';
 import type { FrameToAgent } from '../protocol/frames-to-agent.ts';
@@ -12,12 +13,15 @@ const closeGraceMs = 2_000;
 
 export class Link {
   readonly #socket: WebSocket;
+  readonly #stream: Duplex;
   #waiting: (() => void)[] = [];
   #open = true;
   readonly closed: Promise<number>;
 
-  constructor(socket: WebSocket) {
+  /** `stream` is what the socket writes to. */
+  constructor(socket: WebSocket, stream: Duplex) {
     this.#socket = socket;
+    this.#stream = stream;
     this.closed = new Promise((resolve) => {
       socket.once('close', (code) => {
         this.#open = false;
@@ -38,6 +42,13 @@ export class Link {
     this.#socket.send(encodeFrame(frame, lines), () => {
       if (this.#socket.bufferedAmount <= lowMarkBytes) this.#release();
     });
+  }
+
+  /** What `work` sends leaves in one write, so that it also comes together. */
+  together(work: () => void): void {
+    this.#stream.cork();
+    work();
+    this.#stream.uncork();
   }
 
   /** Resolves when more may be sent, or the link is closed. */

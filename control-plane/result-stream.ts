@@ -26,8 +26,6 @@ export async function* streamResults(
   try {
     let { after } = options;
     while (!options.signal.aborted) {
-      // The state first: what was stored before the end is on a page read after it.
-      const state = await jobById(store.db, job);
       let found = false;
       for (let block = await nextBlock(store, job, after); block !== null; block = await nextBlock(store, job, after)) {
         found = true;
@@ -38,9 +36,14 @@ export async function* streamResults(
         after = block.first + block.lines.length - 1;
         if (options.signal.aborted) return;
       }
-      if (!options.follow || state === null || !isOpen(stateOf(state))) return;
-      const changed = found || (await listener.changed(options.keepAliveMs, options.signal));
-      if (!changed && !options.signal.aborted) yield { kind: 'keep_alive' };
+      if (!options.follow) return;
+      if (found) continue;
+      const state = await jobById(store.db, job);
+      if (state === null || !isOpen(stateOf(state))) {
+        // What was stored before the end, and after the look before it.
+        if ((await nextBlock(store, job, after)) === null) return;
+      } else if (!(await listener.changed(options.keepAliveMs, options.signal)) && !options.signal.aborted)
+        yield { kind: 'keep_alive' };
     }
   } finally {
     listener.close();

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import { agentIdSchema, controlPlaneIdSchema, digestSchema, jobIdSchema } from './ids.ts';
-import { type PrivateKey, type PublicKey, signJws, tokenTypes, verifyJws } from './jws.ts';
+import { type PrivateKey, type PublicKey, signJws, signJwsWith, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
+import type { Sign, Verify } from './signatures.ts';
 import { rowOutcomes } from './result-envelope.ts';
 
 export const finishedStatuses = ['completed', 'cancelled', 'expired', 'stopped'] as const;
@@ -28,14 +29,20 @@ export function signFinished(claims: FinishedClaims, key: PrivateKey, kid: strin
   return signJws(tokenTypes.finished, finishedClaimsSchema.parse(claims), key, kid);
 }
 
+/** The same statement at once. */
+export function signFinishedWith(sign: Sign, claims: FinishedClaims, kid: string): string {
+  return signJwsWith(sign, tokenTypes.finished, finishedClaimsSchema.parse(claims), kid);
+}
+
 export async function verifyFinished(
   statement: string,
-  expected: { agent: string; controlPlane: string; keys: ReadonlyMap<string, PublicKey> },
+  expected: { agent: string; controlPlane: string; keys: ReadonlyMap<string, PublicKey>; verify?: Verify },
 ): Promise<FinishedClaims | Refusal> {
   const verified = await verifyJws(statement, {
     type: tokenTypes.finished,
     keys: expected.keys,
     maxBytes: limits.smallTokenBytes,
+    verify: expected.verify,
   });
   if (isRefusal(verified)) return verified;
   const claims = finishedClaimsSchema.safeParse(verified.payload).data;

@@ -57,6 +57,7 @@ export {
   finishedClaimsSchema,
   finishedStatuses,
   signFinished,
+  signFinishedWith,
   verifyFinished,
 } from './finished-statement.ts';
 export { type FrameToAgent, type StoredView, framesToAgent, storedViewSchema } from './frames-to-agent.ts';
@@ -93,7 +94,7 @@ export {
   jobOptionsSchema,
 } from './job-claims.ts';
 export { type JsonInput, jsonInputSchema } from './json-input.ts';
-export { type VerifiedJob, checkJobTime, signJob, tokenDigest, verifyJob } from './job-token.ts';
+export { type VerifiedJob, checkJobTime, signJob, signJobWith, tokenDigest, verifyJob } from './job-token.ts';
 export { type Json, type RawNumber, isRawNumber, jsonFault, parseJson, rawNumber, stringifyJson } from './json.ts';
 export {
   type PrivateKey,
@@ -103,6 +104,7 @@ export {
   privateKeySchema,
   publicKeySchema,
   signJws,
+  signJwsWith,
   tokenTypes,
   verifyJws,
 } from './jws.ts';
@@ -138,5 +140,6 @@ export {
   rowOutcomes,
 } from './result-envelope.ts';
 export { type SessionClaims, sessionKeyId, signSession, verifySession } from './session-token.ts';
+export type { Sign, Verify } from './signatures.ts';
 export { admitSession, speaks } from './session.ts';
 export { protocolVersion, subprotocol } from './version.ts';

@@ -3,11 +3,17 @@ import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import type { Hashing } from './hashing.ts';
 import type { AgentId, ControlPlaneId, Digest } from './ids.ts';
 import { type JobClaims, jobClaimsSchema } from './job-claims.ts';
-import { type PrivateKey, type PublicKey, signJws, tokenTypes, verifyJws } from './jws.ts';
+import { type PrivateKey, type PublicKey, signJws, signJwsWith, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
+import type { Sign, Verify } from './signatures.ts';
 
 export function signJob(claims: JobClaims, key: PrivateKey, kid: string): Promise<string> {
   return signJws(tokenTypes.job, jobClaimsSchema.parse(claims), key, kid);
+}
+
+/** The same token at once. */
+export function signJobWith(sign: Sign, claims: JobClaims, kid: string): string {
+  return signJwsWith(sign, tokenTypes.job, jobClaimsSchema.parse(claims), kid);
 }
 
 /** What tells two tokens with one job id apart. */
@@ -24,9 +30,15 @@ export interface VerifiedJob {
 /** Size, header, typ, kid, signature, strict claims, audience. Time comes later: a known job is answered from its state whatever the time is. */
 export async function verifyJob(
   token: string,
-  expected: { agent: AgentId; controlPlane: ControlPlaneId; keys: ReadonlyMap<string, PublicKey> },
+  expected: {
+    agent: AgentId;
+    controlPlane: ControlPlaneId;
+    keys: ReadonlyMap<string, PublicKey>;
+    verify?: Verify | undefined;
+  },
 ): Promise<VerifiedJob | Refusal> {
-  const verified = await verifyJws(token, { type: tokenTypes.job, keys: expected.keys, maxBytes: limits.tokenBytes });
+  const { keys, verify } = expected;
+  const verified = await verifyJws(token, { type: tokenTypes.job, keys, maxBytes: limits.tokenBytes, verify });
   if (isRefusal(verified)) return verified;
   const parsed = jobClaimsSchema.safeParse(verified.payload);
   if (!parsed.success) {

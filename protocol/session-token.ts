@@ -4,6 +4,7 @@ import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import { type AgentId, type ControlPlaneId, agentIdSchema, controlPlaneIdSchema } from './ids.ts';
 import { type PrivateKey, type PublicKey, signJws, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
+import type { Verify } from './signatures.ts';
 
 const sessionClaimsSchema = z.strictObject({
   iss: agentIdSchema,
@@ -36,12 +37,18 @@ export function signSession(
 /** The claims of a session token, signed by one of `keys` (key id to the agent's public key). */
 export async function verifySession(
   token: string,
-  expected: { controlPlane: ControlPlaneId; keys: ReadonlyMap<string, PublicKey>; nowMs: number },
+  expected: {
+    controlPlane: ControlPlaneId;
+    keys: ReadonlyMap<string, PublicKey>;
+    nowMs: number;
+    verify?: Verify;
+  },
 ): Promise<SessionClaims | Refusal> {
   const verified = await verifyJws(token, {
     type: tokenTypes.session,
     keys: expected.keys,
     maxBytes: limits.smallTokenBytes,
+    verify: expected.verify,
   });
   if (isRefusal(verified)) return verified;
   const claims = sessionClaimsSchema.safeParse(verified.payload).data;

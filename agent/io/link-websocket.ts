@@ -1,4 +1,6 @@
 // The transport over one WebSocket (RFC 6455) that this host dials. Text frames only, no compression, a hard limit on what may come in.
+import process from 'node:process';
+import type { Writable } from 'node:stream';
 import { WebSocket } from 'ws';
 import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts';
 import { limits } from '../../protocol/limits.ts';
@@ -51,7 +53,9 @@ function opened(socket: WebSocket, handlers: LinkHandlers, signal: AbortSignal):
         settle(dialled);
       });
     });
-    socket.on('open', () => settle({ kind: 'open', socket: linkSocket(socket) }));
+    let stream: Writable | null = null;
+    socket.on('upgrade', (response) => (stream = response.socket));
+    socket.on('open', () => settle({ kind: 'open', socket: linkSocket(socket, stream) }));
     socket.on('message', (data: Buffer, isBinary) => {
       if (isBinary) closeSoon(socket, 1003, 'text frames only');
       else handlers.message(data.toString('utf8'));
@@ -65,10 +69,23 @@ function opened(socket: WebSocket, handlers: LinkHandlers, signal: AbortSignal):
   });
 }
 
-function linkSocket(socket: WebSocket): LinkSocket {
+/** Frames of one turn of the event loop leave in one write of `stream`, which is what the socket writes to. */
+function linkSocket(socket: WebSocket, stream: Writable | null): LinkSocket {
+  let held = false;
+  const hold = (): void => {
+    if (held || stream === null) return;
+    held = true;
+    stream.cork();
+    process.nextTick(() => {
+      held = false;
+      stream.uncork();
+    });
+  };
   return {
     send: (text) => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      if (socket.readyState !== WebSocket.OPEN) return;
+      hold();
+      socket.send(text);
     },
     ping: () => {
       if (socket.readyState === WebSocket.OPEN) socket.ping();

@@ -19,6 +19,7 @@ export interface RecordPorts {
   /** Told whenever entries or a finished statement became durable. */
   readonly onDurable: (job: JobRecord) => void;
   readonly onFault: (error: unknown) => void;
+  readonly sign: (facts: FinishedFacts) => string;
 }
 
 /** A row that ended: what goes into the sequence for it. */
@@ -175,6 +176,8 @@ export class JobRecord {
     for (const { outcome } of ended) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     const state = next(onEntries(this.state, { count: lines.length, head, endedRows: ended.length }));
     this.#stored = { ...this.#stored, state, outcomes };
+    // With the last row's end, so that both are one commit and leave together.
+    if (state.phase === 'finished') this.#stored = { ...this.#stored, statement: this.#lastWord() };
     this.#recent.add(entries);
     await journal.commit([{ kind: 'entries', job: this.id, entries }, ...changes, this.#stateChange()]);
     this.#durableThrough = Math.max(this.#durableThrough, sequence);
@@ -192,20 +195,18 @@ export class JobRecord {
     Promise.resolve().then(tell).catch(this.#ports.onFault);
   }
 
-  /** Signs the last word once all rows have ended; the signed bytes are durable before anyone sees them. */
-  async finish(sign: (claims: FinishedFacts) => Promise<string>): Promise<void> {
+  /** Signs the last word of a job without rows, whose last row brought none; the signed bytes are durable before anyone sees them. */
+  async finish(): Promise<void> {
     if (this.state.phase !== 'finished' || this.statement !== null) return;
-    const { state, outcomes } = this;
-    const statement = await sign({
-      jti: this.id,
-      token_digest: state.tokenDigest,
-      status: statusOf(state, outcomes),
-      rows: outcomes,
-      last_sequence: state.produced,
-      head: state.head,
-    });
-    await this.become(this.state, [], { statement });
+    await this.become(this.state, [], { statement: this.#lastWord() });
     this.#ports.onDurable(this);
+  }
+
+  #lastWord(): string {
+    const { id, state, outcomes } = this;
+    const { tokenDigest: token_digest, produced: last_sequence, head } = state;
+    const status = statusOf(state, outcomes);
+    return this.#ports.sign({ jti: id, token_digest, status, rows: outcomes, last_sequence, head });
   }
 
   /** Durable entries from `sequence` on, within the bounds; from the journal when they are not in memory any more. */

@@ -28,7 +28,7 @@ export interface JobsPorts {
   readonly caller: IamCaller;
   readonly events: EventSink;
   readonly connections: ReadonlyMap<string, Connection>;
-  readonly sign: (facts: FinishedFacts) => Promise<string>;
+  readonly sign: (facts: FinishedFacts) => string;
   /** Bytes of unacknowledged entries beyond which no row starts. */
   readonly spoolQuotaBytes: number;
   /** How long envelopes of calls that change something stay readable on the host after they were delivered. */
@@ -124,7 +124,7 @@ export class Jobs {
       const stored = this.#stored(id, next, null, null);
       const tombstone = this.#add(stored);
       await this.#ports.journal.commit([{ kind: 'job', job: stored }]);
-      await tombstone.finish(this.#ports.sign);
+      await tombstone.finish();
     }
     return replies;
   }
@@ -239,7 +239,8 @@ export class Jobs {
   }
 
   async #run(record: JobRecord): Promise<void> {
-    const { events, sign, time } = this.#ports;
+    const { events, time } = this.#ports;
+    if (record.statement !== null) return;
     if (record.state.phase === 'accepted') {
       // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
       const { runJob } = await import('./run-job.ts');
@@ -247,8 +248,8 @@ export class Jobs {
       const ports = { ...this.#ports, caller, turns: this.turns, nowMs: time.running(), spool: this.#spool };
       await runJob(record, ports);
     }
-    if (record.state.phase !== 'finished' || record.statement !== null) return;
-    await record.finish(sign);
+    if (record.state.phase !== 'finished') return;
+    await record.finish();
     const { state, outcomes, id, claims } = record;
     const durationMs = time.nowMs() - record.receivedAt;
     const outcome = statusOf(state, outcomes);
@@ -266,13 +267,13 @@ export class Jobs {
   }
 
   #add(stored: StoredJob, plan?: Plan): JobRecord {
-    const { journal, hashing, onFault } = this.#ports;
+    const { journal, hashing, sign, onFault } = this.#ports;
     const known = plan ?? (stored.claims === null ? null : this.allow(stored.claims));
     const onDurable = (changed: JobRecord): void => {
       this.onDurable(changed);
       this.#spool.changed().catch(onFault);
     };
-    const record = new JobRecord(stored, known, { journal, hashing, onDurable, onFault });
+    const record = new JobRecord(stored, known, { journal, hashing, onDurable, sign, onFault });
     this.#open.set(stored.id, record);
     return record;
   }

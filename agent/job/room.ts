@@ -1,6 +1,6 @@
 // How many jobs and row chunks the control plane may still send in this session. What comes beyond that ends the session: a control plane
 // that keeps to the protocol never does it, so the journal is never filled against the host's will.
-import { type Credit, grant, noCredit } from '../../protocol/credit.ts';
+import { type Credit, grant, noCredit, remaining } from '../../protocol/credit.ts';
 import { type Refusal, refuse } from '../../protocol/error-codes.ts';
 import type { FrameOut } from './frame-out.ts';
 import { type Jobs, maxOpenJobs } from './jobs.ts';
@@ -47,6 +47,9 @@ export class Room {
       jobs: this.#draining ? 0 : Math.max(0, maxOpenJobs - open.length),
       chunks: Math.max(0, maxChunks - buffered),
     };
+    // As long as half of it is left nobody waits for more, and a job of one row costs no frames of its own.
+    const left = remaining(this.#told, this.#received);
+    if (left.jobs * 2 > maxOpenJobs && left.chunks * 2 > maxChunks) return;
     const { jobs, chunks } = grant(this.#received, room);
     if (jobs <= this.#told.jobs && chunks <= this.#told.chunks) return;
     this.#told = { jobs: Math.max(jobs, this.#told.jobs), chunks: Math.max(chunks, this.#told.chunks) };

@@ -266,6 +266,9 @@ class RowWindow {
   }
 
   async next(): Promise<PendingRow | null> {
+    const { state } = this.#record;
+    // All that came was read: the journal has no more.
+    if (this.#rows.length === 0 && this.#last + 1 >= this.#record.firstRowOf(state.nextChunk)) return null;
     if (this.#rows.length === 0) {
       this.#rows = [...(await this.#journal.pendingRows(this.#record.id, this.#last, window))];
       this.#last = this.#rows.at(-1)?.row ?? this.#last;

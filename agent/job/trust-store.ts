@@ -2,6 +2,7 @@
 import { type Refusal, isRefusal } from '../../protocol/error-codes.ts';
 import type { AgentId, ControlPlaneId } from '../../protocol/ids.ts';
 import { activeKeys, applyKeySetStep, type KeySet } from '../../protocol/key-set.ts';
+import type { Verify } from '../../protocol/signatures.ts';
 import type { Journal } from './journal.ts';
 import type { Trust } from './verify.ts';
 
@@ -9,13 +10,19 @@ export class TrustStore {
   readonly #agent: AgentId;
   readonly #controlPlane: ControlPlaneId;
   readonly #journal: Journal;
+  readonly #verify: Verify | undefined;
   #keySet: KeySet;
 
-  constructor(pinned: { agent: AgentId; controlPlane: ControlPlaneId; keySet: KeySet }, journal: Journal) {
+  constructor(
+    pinned: { agent: AgentId; controlPlane: ControlPlaneId; keySet: KeySet },
+    journal: Journal,
+    verify?: Verify,
+  ) {
     this.#agent = pinned.agent;
     this.#controlPlane = pinned.controlPlane;
     this.#keySet = pinned.keySet;
     this.#journal = journal;
+    this.#verify = verify;
   }
 
   get keySet(): KeySet {
@@ -23,7 +30,12 @@ export class TrustStore {
   }
 
   now(): Trust {
-    return { agent: this.#agent, controlPlane: this.#controlPlane, keys: activeKeys(this.#keySet) };
+    return {
+      agent: this.#agent,
+      controlPlane: this.#controlPlane,
+      keys: activeKeys(this.#keySet),
+      verify: this.#verify,
+    };
   }
 
   /** The set after the step, and the keys that it newly revokes. */

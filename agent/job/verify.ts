@@ -8,12 +8,14 @@ import type { JobClaims } from '../../protocol/job-claims.ts';
 import { checkJobTime, tokenDigest, verifyJob } from '../../protocol/job-token.ts';
 import type { PublicKey } from '../../protocol/jws.ts';
 import { refuse } from '../../protocol/error-codes.ts';
+import type { Verify } from '../../protocol/signatures.ts';
 import type { StoredJob } from './journal.ts';
 
 export interface Trust {
   readonly agent: AgentId;
   readonly controlPlane: ControlPlaneId;
   readonly keys: ReadonlyMap<string, PublicKey>;
+  readonly verify?: Verify | undefined;
 }
 
 export type Verdict =

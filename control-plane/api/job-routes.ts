@@ -67,10 +67,7 @@ async function takeUpload(deps: ApiDeps, request: FastifyRequest, sub: string): 
     return taken;
   }
   const { job, kind } = taken;
-  if (kind === 'created') {
-    deps.emit('job.created', { job: job.id, agent: job.agent, rows: job.rows_total });
-    deps.gateway.wake(job.agent);
-  }
+  if (kind === 'created') deps.emit('job.created', { job: job.id, agent: job.agent, rows: job.rows_total });
   return { status: kind === 'created' ? 201 : 200, body: jobView(deps.store, deps.watch, job) };
 }
 

@@ -92,15 +92,17 @@ export async function countUnfinished(db: Queries, agent: AgentId): Promise<numb
   return found.count;
 }
 
-export async function nextQueued(db: Queries, agent: AgentId): Promise<JobRow | null> {
+/** The oldest, and whether there are more. */
+export async function nextQueued(db: Queries, agent: AgentId): Promise<{ job: JobRow; more: boolean } | null> {
   const query = db
     .selectFrom('jobs')
     .select(columns)
     .where('agent', '=', agent)
     .where('phase', '=', 'queued')
     .orderBy('id')
-    .limit(1);
-  return (await query.executeTakeFirst()) ?? null;
+    .limit(2);
+  const [job, second] = await query.execute();
+  return job === undefined ? null : { job, more: second !== undefined };
 }
 
 type Extra = Partial<Omit<JobsTable, 'id' | 'agent'>>;

@@ -42,32 +42,39 @@ export class SharedTransactions {
   async #runAll(): Promise<void> {
     this.#running = true;
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, mostShared);
+      const begun: Waiting[] = [];
       try {
-        const [only, ...others] = group;
-        const tell = await this.#db
-          .transaction()
-          .execute(async (tx) => (only === undefined || others.length > 0 ? each(tx, group) : [await only.work(tx)]));
+        const tell = await this.#db.transaction().execute((tx) => this.#share(tx, begun));
         for (const told of tell) told();
       } catch (error) {
-        for (const { failed } of group) failed(error);
+        for (const { failed } of begun) failed(error);
       }
     }
     this.#running = false;
   }
+
+  /** Also what is asked for meanwhile, by a piece of work itself for example. */
+  async #share(tx: Tx, begun: Waiting[]): Promise<(() => void)[]> {
+    const tell: (() => void)[] = [];
+    while (begun.length < mostShared) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      begun.push(next);
+      // The first needs no savepoint: there is nothing else to keep.
+      tell.push(await (begun.length === 1 ? next.work(tx) : apart(tx, next)));
+    }
+    return tell;
+  }
 }
 
-async function each(tx: Tx, group: readonly Waiting[]): Promise<(() => void)[]> {
-  const tell: (() => void)[] = [];
-  for (const { work, failed } of group) {
-    await sql`savepoint work`.execute(tx);
-    try {
-      tell.push(await work(tx));
-    } catch (error) {
-      await sql`rollback to work`.execute(tx);
-      tell.push(() => failed(error));
-    }
+async function apart(tx: Tx, { work, failed }: Waiting): Promise<() => void> {
+  await sql`savepoint work`.execute(tx);
+  try {
+    return await work(tx);
+  } catch (error) {
+    await sql`rollback to work`.execute(tx);
+    return () => failed(error);
+  } finally {
     await sql`release work`.execute(tx);
   }
-  return tell;
 }

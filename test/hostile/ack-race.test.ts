@@ -50,7 +50,7 @@ function makeJobs() {
     caller: { call: () => Promise.reject(new Error('no call belongs to this test')) },
     events: () => undefined,
     connections: new Map([[connection.label, connection]]),
-    sign: () => Promise.resolve('statement'),
+    sign: () => 'statement',
     spoolQuotaBytes: 1_000_000,
     keepDeliveredMs: 0,
     rememberMs: 86_400_000,

@@ -6,11 +6,18 @@ import { checkJobTime, verifyJob } from '../../protocol/job-token.ts';
 import { applyKeySetStep } from '../../protocol/key-set.ts';
 import { verifyPairing } from '../../protocol/pairing.ts';
 import { verifySession } from '../../protocol/session-token.ts';
+import type { Verify } from '../../protocol/signatures.ts';
+import { nodeVerify } from '../../agent/io/signatures-node.ts';
 import { hostileFrames } from './corpus/hostile-frames.ts';
 import { type Corpus, type HostileToken, hostileTokens } from './corpus/hostile-tokens.ts';
 import { agent, issuer, nowMs } from './corpus/signing.ts';
 
-async function read(corpus: Corpus, { name, reader, token }: HostileToken): Promise<Refusal | object> {
+/** With `verify` as the programs do it, without as everybody else. */
+async function read(
+  corpus: Corpus,
+  { name, reader, token }: HostileToken,
+  port: { verify?: Verify },
+): Promise<Refusal | object> {
   const { root, agentKey, weak } = corpus;
   const controlPlane = issuer(root);
   const agentKeys = new Map([[agentKey.kid, agentKey.publicKey]]);
@@ -18,11 +25,11 @@ async function read(corpus: Corpus, { name, reader, token }: HostileToken): Prom
     case 'job': {
       const { kid, publicKey } = name.includes('low-order') ? weak : root;
       const keys = new Map([[kid, publicKey]]);
-      const job = await verifyJob(token, { agent, controlPlane, keys });
+      const job = await verifyJob(token, { agent, controlPlane, keys, ...port });
       return isRefusal(job) ? job : (checkJobTime(job.claims, nowMs) ?? job);
     }
     case 'session':
-      return verifySession(token, { controlPlane, keys: agentKeys, nowMs });
+      return verifySession(token, { controlPlane, keys: agentKeys, nowMs, ...port });
     case 'key_set':
       return applyKeySetStep(
         { iss: controlPlane, version: 1, keys: [{ kid: root.kid, key: root.publicKey, status: 'active' }] },
@@ -30,7 +37,7 @@ async function read(corpus: Corpus, { name, reader, token }: HostileToken): Prom
         controlPlane,
       );
     case 'finished':
-      return verifyFinished(token, { agent, controlPlane, keys: agentKeys });
+      return verifyFinished(token, { agent, controlPlane, keys: agentKeys, ...port });
     case 'pairing':
       return verifyPairing({ root: root.publicKey, answer: token }, { fingerprint: root.kid, agentKey: agentKey.kid });
     default:
@@ -55,11 +62,15 @@ async function measured(name: string, expected: string, work: () => Promise<stri
 }
 
 const corpus = await hostileTokens();
-for (const hostile of corpus.tokens)
-  await measured(`token: ${hostile.name}`, hostile.code, async () => {
-    const result = await read(corpus, hostile);
-    return isRefusal(result) ? result.code : 'trusted';
-  });
+for (const [kind, port] of [
+  ['token', {}],
+  ['token, verified at once', { verify: nodeVerify }],
+] as const)
+  for (const hostile of corpus.tokens)
+    await measured(`${kind}: ${hostile.name}`, hostile.code, async () => {
+      const result = await read(corpus, hostile, port);
+      return isRefusal(result) ? result.code : 'trusted';
+    });
 for (const frame of hostileFrames)
   await measured(`frame: ${frame.name}`, frame.expected, () => {
     const decoded = frame.reader === 'agent' ? decodeFrameToAgent(frame.text) : decodeFrameToControlPlane(frame.text);

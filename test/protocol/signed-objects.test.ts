@@ -1,9 +1,11 @@
 // Every signed object is read back by its own reader, at the edges of its time window, and by no other reader.
 import { expect } from 'chai';
+import * as agentSignatures from '../../agent/io/signatures-node.ts';
+import * as controlPlaneSignatures from '../../control-plane/signatures-node.ts';
 import { decodeFrameToAgent, encodeFrame } from '../../protocol/codec.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished, verifyFinished } from '../../protocol/finished-statement.ts';
-import { checkJobTime, signJob, tokenDigest, verifyJob } from '../../protocol/job-token.ts';
+import { checkJobTime, signJob, signJobWith, tokenDigest, verifyJob } from '../../protocol/job-token.ts';
 import { type KeySet, activeKeys, applyKeySetStep, signKeySetStep } from '../../protocol/key-set.ts';
 import { limits } from '../../protocol/limits.ts';
 import {
@@ -54,6 +56,22 @@ describe('signed objects', () => {
     expect(tokenDigest(hashing, token)).not.to.equal(
       tokenDigest(hashing, await signJob({ ...claims, sub: 'b' }, root.privateKey, root.kid)),
     );
+  });
+
+  it('is the same signed at once, and verifies at once only with its own key and unchanged', async () => {
+    const claims = jobClaims(issuer(root));
+    const token = await signJob(claims, root.privateKey, root.kid);
+    for (const { signerOf, nodeVerify: verify } of [agentSignatures, controlPlaneSignatures]) {
+      expect(signJobWith(signerOf(root.privateKey), claims, root.kid)).to.equal(token);
+      const trust = { agent, controlPlane: issuer(root), keys: keysOf(root), verify };
+      expect(await verifyJob(token, trust)).to.deep.equal({ kind: 'verified', claims, kid: root.kid });
+      const byHost = signJobWith(signerOf(host.privateKey), claims, root.kid);
+      expect(await verifyJob(byHost, trust)).to.include({ code: 'token_bad_signature' });
+      const [header = '', , signature = ''] = token.split('.');
+      const other = signJobWith(signerOf(root.privateKey), { ...claims, sub: 'other' }, root.kid).split('.')[1];
+      expect(await verifyJob(`${header}.${other}.${signature}`, trust)).to.include({ code: 'token_bad_signature' });
+      expect(verify({ x: 'no key' }, Buffer.from('a'), Buffer.alloc(64))).to.equal(false);
+    }
   });
 
   it('job token: one of the largest job, with full inputs beside it, fits its limit and a frame', async () => {

@@ -79,7 +79,7 @@ export function jobFixture(caller: IamCaller, change: Partial<JobsPorts> = {}): 
     caller,
     events: (name, fields) => void events.push([name, fields]),
     connections: new Map([[aConnection.label, aConnection]]),
-    sign: (facts) => Promise.resolve(JSON.stringify(facts)),
+    sign: (facts) => JSON.stringify(facts),
     spoolQuotaBytes: 1_000_000,
     keepDeliveredMs: 1_000,
     rememberMs: 1_000,

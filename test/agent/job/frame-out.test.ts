@@ -41,7 +41,7 @@ async function jobWith(count: number, bytes = 20) {
       { row, lines: [`{"row":${row},"envelope":{"fill":"${fill}"}}`], items: 1, outcome: 'succeeded' },
     ]);
   }
-  await record.finish(() => Promise.resolve('statement'));
+  await record.finish();
   return { record };
 }
 
@@ -58,7 +58,7 @@ describe('results on their way out', () => {
       expect(lines.join('\n').length).to.be.at.most(limits.resultsBytes);
     }
     expect(next - 1).to.equal(record.state.produced);
-    expect(wire.frames.at(-1)?.[0]).to.deep.include({ type: 'job.finished', statement: 'statement' });
+    expect(wire.frames.at(-1)?.[0]).to.include({ type: 'job.finished', statement: record.statement });
     expect(wire.results.at(-1)?.head).to.equal(record.state.head);
   });
 

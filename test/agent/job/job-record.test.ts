@@ -4,6 +4,7 @@ import { chainAll, chainStart } from '../../../protocol/digest-chain.ts';
 import { nodeHashing } from '../../../agent/io/hashing-node.ts';
 import type { Change, Journal } from '../../../agent/job/journal.ts';
 import type { EndedRow } from '../../../agent/job/job-record.ts';
+import type { JobsPorts } from '../../../agent/job/jobs.ts';
 import { jobIdOf } from '../../contract/journal-samples.ts';
 import { claimsOfChunks, jobFixture } from '../../support/job-fixture.ts';
 import { memoryJournal } from '../../support/journal-memory.ts';
@@ -33,8 +34,8 @@ function held(inner: Journal): { journal: Journal; waiting: (() => void)[]; comm
   return { journal, waiting, commits };
 }
 
-async function recordOn(journal: Journal) {
-  const fixture = jobFixture(new ScriptedCaller(() => answerOf('ListAccessKeys', null)), { journal });
+async function recordOn(journal: Journal, change: Partial<JobsPorts> = {}) {
+  const fixture = jobFixture(new ScriptedCaller(() => answerOf('ListAccessKeys', null)), { journal, ...change });
   const record = await fixture.accept(claimsOfChunks([lines]));
   await fixture.jobs.rows(record, 0, lines);
   return { fixture, record };
@@ -125,16 +126,20 @@ describe('the record of a job', () => {
     expect(record.bufferedChunks).to.equal(0);
   });
 
-  it('signs its last word once, and only after the last row ended', async () => {
-    const { record } = await recordOn(memoryJournal());
+  it('signs its last word once, in the commit of the last row', async () => {
+    const { journal, commits, waiting } = held(memoryJournal());
     let signed = 0;
-    const sign = (): Promise<string> => Promise.resolve(`statement ${(signed += 1)}`);
-    await record.finish(sign);
+    const sign = (): string => `statement ${(signed += 1)}`;
+    const letGo = setInterval(() => waiting.shift()?.(), 1);
+    const { record } = await recordOn(journal, { sign });
+    await record.finish();
     expect([signed, record.statement]).to.deep.equal([0, null]);
     await record.end(lines.map((_, row) => ended(row)));
-    await record.finish(sign);
-    await record.finish(sign);
+    await record.finish();
+    clearInterval(letGo);
     expect([signed, record.statement]).to.deep.equal([1, 'statement 1']);
+    expect(commits.at(-1)?.map(({ kind }) => kind)).to.include.members(['entries', 'row_ended', 'job_state']);
+    expect(commits.at(-1)?.find(({ kind }) => kind === 'job_state')).to.include({ statement: 'statement 1' });
   });
 });
 

@@ -37,16 +37,30 @@ describe('room', () => {
     const { room, told } = roomWith(buffered);
     room.open();
     expect(told.at(-1)).to.deep.equal({ jobs: maxOpenJobs - 1, chunks: 128 });
-    for (let chunk = 0; chunk < 5; chunk += 1) expect(room.took('chunks')).to.equal(undefined);
-    buffered[0] = 5;
+    for (let chunk = 0; chunk < 70; chunk += 1) expect(room.took('chunks')).to.equal(undefined);
+    buffered[0] = 70;
     room.tell();
     expect(told).to.have.length(1);
     buffered[0] = 2;
     room.tell();
-    expect(told.at(-1)).to.deep.equal({ jobs: maxOpenJobs - 1, chunks: 131 });
+    expect(told.at(-1)).to.deep.equal({ jobs: maxOpenJobs - 1, chunks: 196 });
     buffered.push(0, 0);
     room.tell();
     expect(told).to.have.length(2);
+  });
+
+  it('is not told again while more than half of it is left', () => {
+    const { room, told } = roomWith([]);
+    room.open();
+    for (let taken = 0; taken < 40; taken += 1) {
+      room.took('jobs');
+      room.took('chunks');
+      room.tell();
+    }
+    expect(told).to.have.length(1);
+    for (let taken = 0; taken < 10; taken += 1) room.took('jobs');
+    room.tell();
+    expect(told.slice(1)).to.deep.equal([{ jobs: maxOpenJobs + 50, chunks: 168 }]);
   });
 
   it('grants no job without room for a chunk beside it', () => {

@@ -30,7 +30,7 @@ async function jobWith(entries: number, change: Partial<JobClaims> = {}) {
     await record.end([row(index)]);
     heads.push(record.state.head);
   }
-  if (entries === lines.length) await record.finish(() => Promise.resolve('statement'));
+  if (entries === lines.length) await record.finish();
   const frames: FrameToControlPlane[] = [];
   const sends: (SendFrom & { job: string })[] = [];
   const out = {
@@ -152,7 +152,7 @@ describe('a welcome', () => {
     expect(types()).to.deep.equal(['job.accepted']);
     const [again] = jobs.open;
     if (again === undefined) throw new Error('it is not open');
-    expect(again.statement).to.equal('statement');
+    expect(again.statement).to.be.a('string').and.equal(record.statement);
     await jobs.closed(again, heads[3] ?? other);
     expect(jobs.open).to.deep.equal([]);
     expect((await journal.job(id))?.state.phase).to.equal('closed');
