@@ -30,6 +30,7 @@ const ignoredFramesAllowed = 10_000;
 /** Row requests that one session may make; each makes us read and send a chunk. */
 const rowRequestsAllowed = 10_000;
 const missedAnswersAllowed = 2;
+const helloTimeoutMs = 10_000;
 
 type Inbound = { readonly frame: FrameToControlPlane; readonly lines: readonly string[] };
 
@@ -43,6 +44,7 @@ export class AgentSession {
   readonly #cancels: JobId[] = [];
   readonly #pace = new Pace();
   readonly #openedAt: number;
+  #silent: NodeJS.Timeout | null;
   #working: Promise<void> | null = null;
   #welcomed = false;
   #badFrames = 0;
@@ -61,6 +63,8 @@ export class AgentSession {
     socket.on('pong', () => {
       this.#missedAnswers = 0;
     });
+    // A peer that dials and then says nothing holds no place here.
+    this.#silent = setTimeout(() => this.close({ kind: 'protocol_error', code: 'frame_unexpected' }), helloTimeoutMs);
     const heartbeat = setInterval(() => this.#beat(), deps.heartbeatMs);
     this.ended = link.closed.then((code) => this.#end(code, heartbeat));
     deps.emit('session.opened', { agent: identity.agent, session: identity.counter });
@@ -75,11 +79,6 @@ export class AgentSession {
   cancel(wireId: JobId): void {
     if (this.#welcomed) this.#context.link.send({ type: 'cancel', job: wireId });
     else this.#cancels.push(wireId);
-  }
-
-  /** A peer that dials and then says nothing holds no place here. */
-  closeUnlessWelcomed(): void {
-    if (!this.#welcomed) this.close({ kind: 'protocol_error', code: 'frame_unexpected' });
   }
 
   /** A planned end: the agent is told within which time to come back. */
@@ -156,6 +155,7 @@ export class AgentSession {
       case 'hello': {
         const outcome = await welcome(context, dispatch, frame);
         this.#welcomed = outcome.kind === 'done';
+        if (this.#welcomed) this.#heard();
         // What came while the welcome was being made was told to nobody.
         if (this.#welcomed) for (const job of this.#cancels.splice(0)) this.cancel(job);
         this.wake();
@@ -221,6 +221,11 @@ export class AgentSession {
     if (this.#badFrames > badFramesAllowed) this.close({ kind: 'protocol_error', code });
   }
 
+  #heard(): void {
+    if (this.#silent !== null) clearTimeout(this.#silent);
+    this.#silent = null;
+  }
+
   #beat(): void {
     if (this.#missedAnswers >= missedAnswersAllowed) return this.close({ kind: 'heartbeat_lost' });
     this.#missedAnswers += 1;
@@ -229,6 +234,7 @@ export class AgentSession {
 
   async #end(closeCode: number, heartbeat: NodeJS.Timeout): Promise<void> {
     clearInterval(heartbeat);
+    this.#heard();
     const { emit, identity, now, store } = this.#context;
     const { agent, counter: session } = identity;
     await this.#working;

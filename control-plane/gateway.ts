@@ -19,7 +19,6 @@ import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/
 
 const socketPath = '/agent/v1/socket';
 
-const helloTimeoutMs = 10_000;
 /** A planned restart spreads the agents' return: about so many dials a second. */
 const dialsPerSecond = 500;
 const longestReturnMs = 60_000;
@@ -100,9 +99,7 @@ export class Gateway {
       older?.close({ kind: 'session_replaced' });
       this.#sessions.set(agent, session);
     }
-    const silent = setTimeout(() => session.closeUnlessWelcomed(), helloTimeoutMs);
     const ending = session.ended.finally(() => {
-      clearTimeout(silent);
       if (this.#sessions.get(agent) === session) this.#sessions.delete(agent);
       this.#ending.delete(ending);
     });

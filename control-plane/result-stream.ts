@@ -1,5 +1,6 @@
 // Stored result lines in sequence, a block (one frame of the agent) at a time: memory is one block whatever the job's size, and a reader that
 // stops reading stops the blocks.
+import { setImmediate as turn } from 'node:timers/promises';
 import { isOpen } from '../protocol/control-plane-job.ts';
 import type { JobId } from '../protocol/ids.ts';
 import type { JobWatch } from './job-watch.ts';
@@ -37,7 +38,11 @@ export async function* streamResults(
         if (options.signal.aborted) return;
       }
       if (!options.follow) return;
-      if (found) continue;
+      if (found) {
+        // What was found leaves before the next look at the store, which holds this thread.
+        await turn();
+        continue;
+      }
       const state = await jobById(store.db, job);
       if (state === null || !isOpen(stateOf(state))) {
         // What was stored before the end, and after the look before it.

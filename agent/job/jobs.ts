@@ -52,6 +52,7 @@ export class Jobs {
   readonly turns = new Turns();
   readonly #ports: JobsPorts;
   readonly #spool: Spool;
+  #runner: Promise<typeof import('./run-job.ts')> | null = null;
   /** Whoever sends: told when a job has something new and durable. */
   onDurable: (record: JobRecord) => void = () => undefined;
 
@@ -243,7 +244,8 @@ export class Jobs {
     if (record.statement !== null) return;
     if (record.state.phase === 'accepted') {
       // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
-      const { runJob } = await import('./run-job.ts');
+      this.#runner ??= import('./run-job.ts');
+      const { runJob } = await this.#runner;
       const caller = jobCaller(this.#ports.caller, record);
       const ports = { ...this.#ports, caller, turns: this.turns, nowMs: time.running(), spool: this.#spool };
       await runJob(record, ports);
