@@ -3,4 +3,5 @@
 import { launch } from './launch.mjs';
 
 // The HTTP router compiles its routes with `new Function`, so code from strings cannot be switched off here as it is for the agent.
-await launch({ script: import.meta.url, main: 'control-plane/main.ts', flags: [] });
+// Memory is given back when a rush of dials is over (control-plane/after-rush.ts).
+await launch({ script: import.meta.url, main: 'control-plane/main.ts', flags: ['--expose-gc'] });

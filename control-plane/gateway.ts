@@ -10,6 +10,7 @@ import { keyIdSchema } from '../protocol/ids.ts';
 import { limits } from '../protocol/limits.ts';
 import { sessionKeyId, verifySession } from '../protocol/session-token.ts';
 import { subprotocol } from '../protocol/version.ts';
+import { AfterRush, giveBackMemory } from './after-rush.ts';
 import { AgentSession } from './agent-session.ts';
 import type { CloseReason } from './close-codes.ts';
 import { faultOf } from './events.ts';
@@ -31,6 +32,7 @@ export class Gateway {
   readonly #sessions = new Map<AgentId, AgentSession>();
   readonly #ending = new Set<Promise<void>>();
   readonly #admissions = new PQueue({ concurrency: admittedAtOnce });
+  readonly #afterRush = new AfterRush(giveBackMemory);
   #closing = false;
 
   constructor(deps: SessionDeps) {
@@ -61,6 +63,7 @@ export class Gateway {
 
   /** For the server's `upgrade` event. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (!this.#closing) this.#afterRush.dialled();
     const onError = (): void => void socket.destroy();
     socket.on('error', onError);
     this.#admissions
@@ -84,6 +87,7 @@ export class Gateway {
   /** Says goodbye to every agent and waits until their work in hand is done. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#afterRush.stop();
     const withinMs = Math.min(longestReturnMs, 1_000 + Math.ceil((this.#sessions.size * 1_000) / dialsPerSecond));
     for (const session of this.#sessions.values()) session.goAway(withinMs);
     await Promise.all(this.#ending);

@@ -2,7 +2,9 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
+import { AfterRush } from '../../control-plane/after-rush.ts';
 import { array, assert, asyncProperty, integer, string } from 'fast-check';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { lockDataDir } from '../../control-plane/data-dir-lock.ts';
@@ -101,6 +103,27 @@ describe('control plane: files', () => {
     if (!isRefusal(second)) second.release();
     await writeFile(join(folder, 'plain'), '');
     expect(lockDataDir(join(folder, 'plain'))).to.include({ code: 'state_damaged' });
+  });
+});
+
+describe('control plane: after a rush of dials', () => {
+  it('gives memory back once, when enough have dialled and none does any more', async () => {
+    let given = 0;
+    const rush = new AfterRush(() => (given += 1), { dials: 3, quietMs: 30 });
+    for (let dial = 0; dial < 2; dial += 1) rush.dialled();
+    await delay(60);
+    expect(given, 'two are no rush').to.equal(0);
+    for (let dial = 0; dial < 5; dial += 1) {
+      rush.dialled();
+      await delay(5);
+    }
+    expect(given, 'it goes on').to.equal(0);
+    await delay(80);
+    expect(given).to.equal(1);
+    for (let dial = 0; dial < 4; dial += 1) rush.dialled();
+    rush.stop();
+    await delay(60);
+    expect(given, 'stopped').to.equal(1);
   });
 });
 
