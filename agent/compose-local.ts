@@ -16,7 +16,7 @@ import type { Turns } from './job/turns.ts';
 import type { Journal } from './job/journal.ts';
 import { LocalRuns } from './local/local-runs.ts';
 import { runIdSchema, type RunLog } from './local/run-log.ts';
-import { callsSeen, jobSeen, openRunSeen, runView, type Status } from './local/status.ts';
+import type { Status } from './local/status.ts';
 import type { Watch } from './local/watch.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -84,6 +84,8 @@ async function statusOf(
   runs: LocalRuns,
   startedMs: { readonly wall: number; readonly monotonic: number },
 ): Promise<Status> {
+  // Nobody may ever ask.
+  const { callsSeen, jobSeen, openRunSeen, runView } = await import('./local/status.ts');
   const { config, version, clock, watch, journal, jobs, caller, agent, drain } = parts;
   const waits = caller.waits();
   const { spool } = jobs;

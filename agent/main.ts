@@ -5,14 +5,6 @@ import { processTerminal } from '../terminal/process-terminal.ts';
 import { exitStatus } from '../terminal/exit-codes.ts';
 import { programVersion } from '../terminal/program-version.ts';
 import { reportBug, runProgram } from '../terminal/program.ts';
-import { actionsCommand } from './cli/actions.ts';
-import { execCommand } from './cli/exec.ts';
-import { pairCommand } from './cli/pair.ts';
-import { renderCommand } from './cli/render.ts';
-import { runCommand } from './cli/run.ts';
-import { runsCommand } from './cli/runs.ts';
-import { statusCommand } from './cli/status.ts';
-import { versionCommand } from './cli/version.ts';
 import type { ActionGuide } from './iam/action-guide.ts';
 import { configOf, configOption } from './cli/with-config.ts';
 
@@ -32,15 +24,34 @@ async function loadGuides(): Promise<readonly ActionGuide[]> {
   return actions.map(guideOf);
 }
 
-const render = renderCommand(terminal, (command) => configOf(command, terminal));
-const program = new Command('iam-agent')
-  .description('Runs signed AWS IAM jobs on this host, with its own credentials and within its own policy.')
-  .addCommand(pairCommand(terminal))
-  .addCommand(runCommand(terminal, version))
-  .addCommand(statusCommand(terminal, version))
-  .addCommand(execCommand(terminal, version))
-  .addCommand(runsCommand(terminal, version))
-  .addCommand(configOption(render))
-  .addCommand(actionsCommand(terminal, loadGuides))
-  .addCommand(versionCommand(terminal, { program: version, node: process.versions.node }));
-await runProgram(configOption(program), process.argv.slice(2), terminal);
+/** In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  pair: async () => (await import('./cli/pair.ts')).pairCommand(terminal),
+  run: async () => (await import('./cli/run.ts')).runCommand(terminal, version),
+  status: async () => (await import('./cli/status.ts')).statusCommand(terminal, version),
+  exec: async () => (await import('./cli/exec.ts')).execCommand(terminal, version),
+  runs: async () => (await import('./cli/runs.ts')).runsCommand(terminal, version),
+  render: async () => {
+    const { renderCommand } = await import('./cli/render.ts');
+    return configOption(renderCommand(terminal, (command) => configOf(command, terminal)));
+  },
+  actions: async () => (await import('./cli/actions.ts')).actionsCommand(terminal, loadGuides),
+  version: async () => {
+    const { versionCommand } = await import('./cli/version.ts');
+    return versionCommand(terminal, { program: version, node: process.versions.node });
+  },
+};
+
+/** A command that is named is loaded alone: the daemon then holds what it needs. Help and what is no command need them all. */
+async function run(words: readonly string[]): Promise<void> {
+  const [word = ''] = words;
+  const named = Object.hasOwn(commands, word) ? commands[word] : undefined;
+  const program = new Command('iam-agent').description(
+    'Runs signed AWS IAM jobs on this host, with its own credentials and within its own policy.',
+  );
+  for (const load of named === undefined ? Object.values(commands) : [named]) program.addCommand(await load());
+  await runProgram(configOption(program), words, terminal);
+}
+
+// Not awaited here: a CommonJS bundle, which starts in less time and memory than one of modules, knows no await outside of functions.
+run(process.argv.slice(2)).catch(die);

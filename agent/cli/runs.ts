@@ -12,7 +12,8 @@ import { askJson, askRun, type LocalClient, type Said } from '../io/local-client
 import { noRunLog } from '../local/no-run-log.ts';
 import { runIdSchema, type RunLog } from '../local/run-log.ts';
 import { runView } from '../local/status.ts';
-import { localLimits, localPaths, runListSchema, type RunView } from '../local/wire.ts';
+import { localLimits } from '../local/local-limits.ts';
+import { localPaths, runListSchema, type RunView } from '../local/wire.ts';
 import { localClient, localFailure } from './local.ts';
 import { runsTable } from './runs-text.ts';
 import { takeState } from './state.ts';

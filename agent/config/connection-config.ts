@@ -1,7 +1,6 @@
 // One connection of the file to one connection of the program: reads its reference values, renders the templates of its fields, checks what
 // came out. A rendered text that holds a password is never shown: problems then show the template.
 import type { Connection, CredentialSource, Limits, ReferenceValue } from '../connection.ts';
-import { compileTemplate, renderTemplate } from '../template/template.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { type Findings, isLoopback, proxyRule } from './findings.ts';
 import type { KeyPath } from './problem.ts';
@@ -25,7 +24,7 @@ export async function buildConnection(
     file.ca_file === undefined ? ca && findings.resolve(ca) : await findings.caFile([...at, 'ca_file'], file.ca_file);
   const limits = callLimits(file.limits, [...at, 'limits'], findings);
   if (referenceValues === null) return null;
-  const fields = renderedFields(file, at, referenceValues, findings);
+  const fields = await renderedFields(file, at, referenceValues, findings);
   const proxy = fields.proxy ?? defaults.proxy;
   if (!file.verify_ssl)
     findings.warn(
@@ -169,17 +168,17 @@ function fieldRules(file: ConnectionFile): readonly FieldRule[] {
   ];
 }
 
-function renderedFields(
+async function renderedFields(
   file: ConnectionFile,
   at: KeyPath,
   values: readonly ReferenceValue[],
   findings: Findings,
-): RenderedFields {
+): Promise<RenderedFields> {
   const fields: RenderedFields = {};
   for (const rule of fieldRules(file)) {
     if (rule.source === undefined) continue;
     const path = [...at, ...rule.key];
-    const rendered = renderField(rule.source, path, values, findings);
+    const rendered = await renderField(rule.source, path, values, findings);
     if (rendered === null) continue;
     const { text, shown } = rendered;
     fields[rule.field] = text;
@@ -208,12 +207,15 @@ function checkEndpoint(
     findings.warn('plain_http', `connection '${label}': calls to ${shown ?? url.host} travel without TLS`, label);
 }
 
-function renderField(
+async function renderField(
   source: string,
   path: KeyPath,
   values: readonly ReferenceValue[],
   findings: Findings,
-): { readonly text: string; readonly shown: string | undefined } | null {
+): Promise<{ readonly text: string; readonly shown: string | undefined } | null> {
+  // Most fields are no template: the language is loaded for those that are.
+  if (!source.includes('{')) return { text: source, shown: undefined };
+  const { compileTemplate, renderTemplate } = await import('../template/template.ts');
   const template = compileTemplate(source);
   const secrets = new Set(values.filter(({ kind }) => kind === 'password').map(({ name }) => name));
   const references = Object.fromEntries(values.map(({ name, value }) => [name, value]));

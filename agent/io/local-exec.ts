@@ -5,7 +5,8 @@ import { isRefusal, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { jsonFault } from '../../protocol/json.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { RunCaller } from '../local/local-run.ts';
-import { localLimits, type RunHead, runHeadSchema } from '../local/wire.ts';
+import { localLimits } from '../local/local-limits.ts';
+import { type RunHead, runHeadSchema } from '../local/wire.ts';
 import { beginNo, type LocalService } from './local-answer.ts';
 import { LineError, LineReader } from './read-lines.ts';
 

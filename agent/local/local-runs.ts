@@ -4,10 +4,11 @@ import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Hashing } from '../../protocol/hashing.ts';
 import { allowJob } from '../job/allow-job.ts';
 import type { Plan } from '../job/plan.ts';
+import { localLimits } from './local-limits.ts';
 import type { LocalRun, LocalRunPorts, RunCaller } from './local-run.ts';
 import type { ReadBackPorts } from './read-back.ts';
 import type { RunEnd, RunId, StoredRun } from './run-log.ts';
-import { localLimits, type RunEnded, type RunHead } from './wire.ts';
+import type { RunEnded, RunHead } from './wire.ts';
 
 export interface LocalRunsPorts extends LocalRunPorts, ReadBackPorts {
   readonly hashing: Hashing;

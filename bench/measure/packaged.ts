@@ -18,21 +18,20 @@ const flags = [
 /** Command line of the packaged daemon, without its own arguments. */
 export async function packagedAgent(folder: string): Promise<readonly [command: string, ...args: string[]]> {
   await mkdir(folder, { recursive: true });
+  // CommonJS: an `import` of a part of Node as a module reads every export of it, and some of those load what nobody asked for (fetch, streams).
+  const names = { entryFileNames: 'iam-agent.cjs', chunkFileNames: '[name]-[hash].cjs' };
   await build({
     cwd: root,
     input: 'agent/main.ts',
     platform: 'node',
     logLevel: 'warn',
-    output: { dir: folder, format: 'esm', entryFileNames: 'iam-agent.mjs', minify: true },
+    output: { dir: folder, format: 'cjs', minify: true, ...names },
   });
   for (const name of await readdir(folder)) await onlyAscii(join(folder, name));
   await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
-  const start = join(folder, 'start.mjs');
+  const start = join(folder, 'start.cjs');
   const cache = JSON.stringify(join(folder, 'cache'));
-  await writeFile(
-    start,
-    `import { enableCompileCache } from 'node:module';\nenableCompileCache(${cache});\nawait import('./iam-agent.mjs');\n`,
-  );
+  await writeFile(start, `require('node:module').enableCompileCache(${cache});\nrequire('./iam-agent.cjs');\n`);
   return [process.execPath, ...flags, start];
 }
 
