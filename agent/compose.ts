@@ -9,6 +9,7 @@ import { localParts } from './compose-local.ts';
 import type { AgentConfig } from './config/load-config.ts';
 import type { EventSink } from './events.ts';
 import { systemClock } from './io/clock-system.ts';
+import { collectGarbage } from './io/garbage.ts';
 import { nodeHashing } from './io/hashing-node.ts';
 import { type Identity, loadIdentity, loadStateKey } from './io/identity-file.ts';
 import { openJournal } from './io/journal-sqlite.ts';
@@ -24,6 +25,7 @@ import { Jobs } from './job/jobs.ts';
 import type { Journal } from './job/journal.ts';
 import type { RunLog } from './local/run-log.ts';
 import { Watch } from './local/watch.ts';
+import { SpareMemory } from './spare-memory.ts';
 import { TrustStore } from './job/trust-store.ts';
 import { TrustedTime } from './job/trusted-time.ts';
 
@@ -65,7 +67,8 @@ async function takeParts(
   const { version, env } = options;
   const clock = systemClock();
   const watch = new Watch(options.events, () => clock.now());
-  const events = watch.sink;
+  const spare = new SpareMemory(watch.sink);
+  const events = spare.sink;
   const lock = await acquireStateLock(config.stateDir);
   if (isRefusal(lock)) return lock;
   releases.push(() => lock.release());
@@ -87,7 +90,7 @@ async function takeParts(
     durationMs: clock.monotonicMs() - startedMs,
   });
   releases.push(keepHouse(journal, clock, events));
-  return assemble({ config, version, clock, events, watch, journal, identity, releases });
+  return assemble({ config, version, clock, events, watch, spare, journal, identity, releases });
 }
 
 interface Taken {
@@ -96,13 +99,14 @@ interface Taken {
   readonly clock: Clock;
   readonly events: EventSink;
   readonly watch: Watch;
+  readonly spare: SpareMemory;
   readonly journal: Journal & RunLog;
   readonly identity: Identity;
   readonly releases: AgentParts['releases'];
 }
 
 async function assemble(taken: Taken): Promise<AgentParts> {
-  const { config, version, clock, events, watch, journal, identity, releases } = taken;
+  const { config, version, clock, events, watch, spare, journal, identity, releases } = taken;
   const facts = await journal.facts();
   const stepped = keySetSchema.safeParse(facts.keySet).data;
   const keySet = stepped !== undefined && stepped.version > identity.key_set.version ? stepped : identity.key_set;
@@ -146,6 +150,8 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     releases,
     ...stopping,
   });
+  const busy = (): boolean => jobs.open.some(({ id }) => jobs.isRunning(id)) || local.runs.live.length > 0;
+  spare.start({ clock, collect: collectGarbage, busy, signal: drain.signal });
   return {
     config,
     version,

@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** As bin/iam-agent.mjs starts the sources. */
 const flags = [
   '--disallow-code-generation-from-strings',
+  '--expose-gc',
   '--max-semi-space-size=16',
   '--disable-warning=ExperimentalWarning',
   '--disable-sigusr1',

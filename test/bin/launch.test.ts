@@ -137,6 +137,7 @@ describe('the launchers', () => {
   it('stays in its process when Node and flags already are right', async () => {
     const flags = [
       '--disallow-code-generation-from-strings',
+      '--expose-gc',
       '--disable-warning=ExperimentalWarning',
       '--disable-sigusr1',
       '--max-semi-space-size=16',

@@ -44,7 +44,7 @@ export class RunningProgram {
       pathToFileURL(fileURLToPath(new URL(`preload/${file}.ts`, import.meta.url))).href,
     ]);
     // As bin/iam-agent.mjs starts it: nothing that the agent reads can become code.
-    const flags = name === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
+    const flags = name === 'agent' ? ['--disallow-code-generation-from-strings', '--expose-gc'] : [];
     this.#child = spawn(process.execPath, [...flags, ...imports, fileURLToPath(new URL(mains[name], root)), ...args], {
       stdio: ['ignore', log, log],
       env: {

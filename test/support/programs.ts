@@ -43,8 +43,8 @@ export class Program {
     within: readonly string[] = [],
   ) {
     // As the launchers start them: nothing that the agent reads can become code. (The control plane's schema validator compiles its own.)
-    const own = main === 'agent' ? ['--disallow-code-generation-from-strings'] : ['--expose-gc'];
-    const flags = [...own, '--max-semi-space-size=16'];
+    const own = main === 'agent' ? ['--disallow-code-generation-from-strings'] : [];
+    const flags = [...own, '--expose-gc', '--max-semi-space-size=16'];
     const [command, ...before] = [...within, process.execPath];
     this.child = spawn(command, [...before, ...flags, mains[main], ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
