@@ -27,7 +27,7 @@ export class Answers {
   }
 
   /** For a job that came before, open or not. */
-  stored(stored: StoredJob): void {
+  async stored(stored: StoredJob): Promise<void> {
     const { out, jobs, events } = this.#ports;
     const { phase, tokenDigest } = stored.state;
     events('job.repeated', { job: stored.id, finished: phase === 'finished' || phase === 'closed' });
@@ -35,7 +35,7 @@ export class Answers {
     if (record !== undefined) {
       this.give(stored.id, tokenDigest === null ? ['finished'] : ['accepted', 'finished'], record);
     } else if (phase === 'quarantined') this.give(stored.id, ['quarantined'], null);
-    else if (phase === 'rejected') this.#rejectedBefore(stored);
+    else if (phase === 'rejected') await this.#rejectedBefore(stored);
     else {
       if (tokenDigest !== null) out.send({ type: 'job.accepted', job: stored.id, token_digest: tokenDigest });
       if (stored.statement !== null) out.send({ type: 'job.finished', job: stored.id, statement: stored.statement });
@@ -63,11 +63,11 @@ export class Answers {
     out.send({ type: 'job.rejected', job: id, token_digest: digest, code, detail: detail.slice(0, maxDetailChars) });
   }
 
-  #rejectedBefore({ id, claims, state: { tokenDigest, refusal } }: StoredJob): void {
+  async #rejectedBefore({ id, claims, state: { tokenDigest, refusal } }: StoredJob): Promise<void> {
     if (tokenDigest === null) return;
     const code = refusal ?? 'internal';
     // The policy's own words name the line to add, so they are worth making again; the code stays what was decided then.
-    const again = claims === null ? null : this.#ports.jobs.allow(claims);
+    const again = claims === null ? null : await this.#ports.jobs.allow(claims);
     const detail = isRefusal(again) && again.code === code ? again.detail : errorCodes[code].meaning;
     this.rejected(id, tokenDigest, code, detail);
   }

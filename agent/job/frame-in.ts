@@ -176,10 +176,10 @@ export class Session {
     if (over !== undefined) return over;
     const find = (id: JobId): Promise<StoredJob | null> => jobs.find(id);
     const verdict = await verifyToken(token, { trust: trust.now(), hashing, nowMs: time.nowMs(), find });
-    if (verdict.kind === 'known') this.#answers.stored(verdict.job);
+    if (verdict.kind === 'known') await this.#answers.stored(verdict.job);
     else if (verdict.kind === 'rejected') await this.#reject(verdict, verdict.refusal, verdict.job);
     else {
-      const plan = jobs.allow(verdict.claims);
+      const plan = await jobs.allow(verdict.claims);
       if (isRefusal(plan)) await this.#reject({ digest: verdict.digest, verified: verdict }, plan, verdict.claims.jti);
       else {
         this.#accepting = this.#accept(verdict, plan).catch(this.#ports.onFault);
@@ -257,7 +257,7 @@ export class Session {
     const record = this.#ports.jobs.get(id);
     if (record === undefined) {
       const stored = await this.#ports.jobs.find(id);
-      if (stored !== null) this.#answers.stored(stored);
+      if (stored !== null) await this.#answers.stored(stored);
       return undefined;
     }
     if (!this.#results.has(id)) this.#send(record, { from: record.state.acked + 1, afterLoss: null });

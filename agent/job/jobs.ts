@@ -10,7 +10,6 @@ import { limits } from '../../protocol/limits.ts';
 import type { Connection } from '../connection.ts';
 import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
-import { allowJob } from './allow-job.ts';
 import type { Clock } from './clock.ts';
 import { jobCaller } from './job-caller.ts';
 import { failedRows, type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
@@ -70,7 +69,7 @@ export class Jobs {
   /** Reads the open jobs back. None runs before the control plane has said what it holds of them (`start`). */
   async recover(): Promise<void> {
     for (const stored of await this.#ports.journal.openJobs())
-      if (stored.state.phase !== 'quarantined') this.#add(stored);
+      if (stored.state.phase !== 'quarantined') this.#add(stored, await this.#planOf(stored));
   }
 
   get open(): readonly JobRecord[] {
@@ -85,7 +84,9 @@ export class Jobs {
     return this.#ports.journal.job(id);
   }
 
-  allow(claims: JobClaims): Plan | Refusal {
+  async allow(claims: JobClaims): Promise<Plan | Refusal> {
+    // Loaded with the first job, as what runs it: it brings the language of templates.
+    const { allowJob } = await import('./allow-job.ts');
     return allowJob(claims, this.#ports.connections);
   }
 
@@ -123,7 +124,7 @@ export class Jobs {
     if (record !== undefined) await record.become(next);
     else if (known === undefined) {
       const stored = this.#stored(id, next, null, null);
-      const tombstone = this.#add(stored);
+      const tombstone = this.#add(stored, null);
       await this.#ports.journal.commit([{ kind: 'job', job: stored }]);
       await tombstone.finish();
     }
@@ -143,8 +144,8 @@ export class Jobs {
   }
 
   /** A closed job whose results the control plane lost: open for this session, so that they can go again. */
-  reopen(stored: StoredJob): JobRecord {
-    return this.#add(stored);
+  async reopen(stored: StoredJob): Promise<JobRecord> {
+    return this.#add(stored, await this.#planOf(stored));
   }
 
   /** Ends what `reopen` began, once the control plane has the last word of the job again or no longer asks for it. */
@@ -268,14 +269,17 @@ export class Jobs {
     });
   }
 
-  #add(stored: StoredJob, plan?: Plan): JobRecord {
+  async #planOf({ claims }: StoredJob): Promise<Plan | Refusal | null> {
+    return claims === null ? null : this.allow(claims);
+  }
+
+  #add(stored: StoredJob, plan: Plan | Refusal | null): JobRecord {
     const { journal, hashing, sign, onFault } = this.#ports;
-    const known = plan ?? (stored.claims === null ? null : this.allow(stored.claims));
     const onDurable = (changed: JobRecord): void => {
       this.onDurable(changed);
       this.#spool.changed().catch(onFault);
     };
-    const record = new JobRecord(stored, known, { journal, hashing, onDurable, sign, onFault });
+    const record = new JobRecord(stored, plan, { journal, hashing, onDurable, sign, onFault });
     this.#open.set(stored.id, record);
     return record;
   }

@@ -61,8 +61,12 @@ async function resumeUnopened(id: JobId, view: { sequence: number; head: Digest 
     if (decision.kind === 'unknown') await jobs.lost(id, decision.next);
     answers.give(id, ['quarantined'], null);
   } else if (stored.state.phase === 'closed' && decision.kind === 'resume') {
-    await resume(jobs.reopen(stored), { job: id, last_sequence: view.sequence, head: view.head, cancel: false }, ports);
-  } else answers.stored(stored);
+    await resume(
+      await jobs.reopen(stored),
+      { job: id, last_sequence: view.sequence, head: view.head, cancel: false },
+      ports,
+    );
+  } else await answers.stored(stored);
 }
 
 /** Entries that the control plane lost: those still on the host go again; over a gap the head before the first of them is named. */

@@ -2,7 +2,6 @@
 // the same policy, turns, limiter and journal as jobs; no control plane hears of them.
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { Hashing } from '../../protocol/hashing.ts';
-import { allowJob } from '../job/allow-job.ts';
 import type { Plan } from '../job/plan.ts';
 import { localLimits } from './local-limits.ts';
 import type { LocalRun, LocalRunPorts, RunCaller } from './local-run.ts';
@@ -92,7 +91,10 @@ export class LocalRuns {
     if (this.#live.size >= localLimits.runs)
       return refuse('too_many_requests', `${localLimits.runs} local runs are under way; wait until one has ended`);
     // What runs rows is most of what the daemon would hold while there are none.
-    const { LocalRun: Run } = await import('./local-run.ts');
+    const [{ LocalRun: Run }, { allowJob }] = await Promise.all([
+      import('./local-run.ts'),
+      import('../job/allow-job.ts'),
+    ]);
     const { action, connection, inputs, options, again } = head;
     const plan = allowJob({ action, connection, inputs, options }, connections);
     if (isRefusal(plan)) return plan;

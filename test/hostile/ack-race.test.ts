@@ -65,7 +65,7 @@ function makeJobs() {
 
 async function jobWithOneRowEnded(jobs: Jobs): Promise<JobRecord> {
   const wanted = claims();
-  const plan = jobs.allow(wanted);
+  const plan = await jobs.allow(wanted);
   if (isRefusal(plan)) throw new Error(plan.detail);
   const record = await jobs.accept(wanted, kid, nodeHashing.sha256('token'), plan);
   expect(await jobs.rows(record, 0, rows)).to.equal('store');

@@ -96,7 +96,7 @@ export function jobFixture(caller: IamCaller, change: Partial<JobsPorts> = {}): 
     drain,
     abort,
     accept: async (claims) => {
-      const plan = jobs.allow(claims);
+      const plan = await jobs.allow(claims);
       if (isRefusal(plan)) throw new Error(plan.detail);
       return jobs.accept(claims, 'k', tokenOf(claims), plan);
     },

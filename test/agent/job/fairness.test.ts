@@ -1,4 +1,5 @@
 // Jobs that share one account, with the real queue, the real bucket and simulated time: who waits for whom, and how long.
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { CallAnswer, IamCaller } from '../../../agent/iam/iam-caller.ts';
 import { limitedCaller } from '../../../agent/io/queue-p-queue.ts';
@@ -106,6 +107,8 @@ describe('jobs side by side', () => {
     const played = play(async ({ roleArn }) => await Promise.resolve(roleArn === busyRole ? throttled : empty));
     const inputs = { Username: '{{ user }}', 'Role Arn': busyRole };
     const long = played.run(1, 100, { inputs });
+    // What decides about a job is loaded with it, in time that is not simulated.
+    while (played.jobs.get(jobIdOf(1)) === undefined) await turn();
     await played.clock.run(played.clock.sleep(30_000));
     const busy = played.waits().get(jobIdOf(1));
     expect((busy?.rateLimit ?? 0) + (busy?.retry ?? 0)).to.be.at.least(7);

@@ -289,9 +289,9 @@ describe('running a job', () => {
     expect(caller.count('ListAccessKeys')).to.be.greaterThan(0);
   });
 
-  it('says why a plan was refused before anything is written', () => {
+  it('says why a plan was refused before anything is written', async () => {
     const fixture = jobFixture(new ScriptedCaller(() => empty));
-    const plan = fixture.jobs.allow(claimsOfChunks([rows(1)], { connection: 'elsewhere' }));
+    const plan = await fixture.jobs.allow(claimsOfChunks([rows(1)], { connection: 'elsewhere' }));
     expect(isRefusal(plan) && plan.code).to.equal('unknown_connection');
   });
 });
