@@ -1,11 +1,11 @@
 // The daemon's life: construct, then start; drain, then stop. What start took, stop gives back in the opposite order, also after a start
 // that failed half way. The parts are made in compose.ts; what they decide is in job/ and link/.
-import { sessionIntroduction } from './introduction.ts';
 import type { AgentConfig } from './config/load-config.ts';
+import type { sessionIntroduction } from './introduction.ts';
 import type { EventSink } from './events.ts';
 import type { CallWaits } from './iam/limiter-snapshot.ts';
 import type { Clock } from './job/clock.ts';
-import { Session } from './job/frame-in.ts';
+import type { Session } from './job/frame-in.ts';
 import type { Jobs } from './job/jobs.ts';
 import type { LocalRuns } from './local/local-runs.ts';
 import type { Journal } from './job/journal.ts';
@@ -15,7 +15,7 @@ import type { Hashing } from '../protocol/hashing.ts';
 import { encodeFrame, isCancel } from '../protocol/codec.ts';
 import { limits } from '../protocol/limits.ts';
 import { defaultBackoff } from './link/backoff.ts';
-import { keepLink, type LinkControl, type LinkSession } from './link/link.ts';
+import { keepLink, type LinkControl, type LinkPorts, type LinkSession } from './link/link.ts';
 import type { LinkSocket, Transport } from './link/transport.ts';
 import type { FrameOut } from './job/frame-out.ts';
 
@@ -35,7 +35,7 @@ export interface AgentParts {
   readonly serveLocal: () => Promise<void>;
   /** What the calls of each job wait for at this moment. */
   readonly callWaits: () => ReadonlyMap<string, CallWaits>;
-  readonly transport: Transport;
+  readonly transport: () => Promise<Transport>;
   /** Raises the session counter on disk and signs a token for it. */
   readonly nextToken: () => Promise<{ token: string; counter: number }>;
   /** Stops rows from starting. */
@@ -63,23 +63,42 @@ export class Agent {
   readonly #linkOver = new AbortController();
   #link: Promise<void> = Promise.resolve();
   #session: Session | null = null;
+  #forSessions: Promise<ForSessions> | null = null;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
   }
 
   async start(): Promise<void> {
-    const { jobs, runs, serveLocal, clock, transport, events, nextToken, fault, config } = this.#parts;
+    const { jobs, runs, serveLocal, clock, events, fault, config } = this.#parts;
     const bounds = { ...defaultBackoff, maxWindowMs: config.controlPlane.reconnectMs };
     await jobs.recover();
     await runs.recover();
-    await serveLocal();
     jobs.onDurable = (record) => this.#session?.advanced(record);
-    const openSession = (socket: LinkSocket, counter: number, control: LinkControl) =>
-      this.#openSession(socket, counter, control);
-    this.#link = keepLink({ clock, transport, events, nextToken, openSession, bounds }, this.#linkOver.signal).catch(
-      fault.raise,
-    );
+    const ports = { clock, events, bounds, ...this.#dialled() };
+    this.#link = keepLink(ports, this.#linkOver.signal).catch(fault.raise);
+    // Only now: the wait before the first dial has begun, and this takes a while.
+    await Promise.all([this.#load(), serveLocal()]);
+  }
+
+  /** What only a dial and its session need. */
+  #load(): Promise<ForSessions> {
+    return (this.#forSessions ??= loadForSessions(this.#parts.transport));
+  }
+
+  #dialled(): Pick<LinkPorts, 'transport' | 'nextToken' | 'openSession'> {
+    let loaded: ForSessions | null = null;
+    return {
+      nextToken: async () => {
+        loaded = await this.#load();
+        return this.#parts.nextToken();
+      },
+      transport: { dial: async (options) => (await this.#load()).transport.dial(options) },
+      openSession: (socket, counter, control) => {
+        if (loaded === null) throw new Error('a session without a dial');
+        return this.#openSession(loaded, socket, counter, control);
+      },
+    };
   }
 
   /** Rejects never; resolves when something happened that a restart must mend (the journal cannot be written). */
@@ -142,11 +161,11 @@ export class Agent {
     for (const release of releases.toReversed()) await release();
   }
 
-  #openSession(socket: LinkSocket, counter: number, control: LinkControl): LinkSession {
+  #openSession(loaded: ForSessions, socket: LinkSocket, counter: number, control: LinkControl): LinkSession {
     const { jobs, journal, hashing, time, trust, events, clock, fault, version, config, callWaits } = this.#parts;
     const over = new AbortController();
     const out = this.#frameOut(socket, over.signal);
-    const session = new Session({
+    const session = new loaded.Session({
       jobs,
       journal,
       hashing,
@@ -156,7 +175,7 @@ export class Agent {
       out,
       drain: this.#parts.drain.signal,
       callWaits,
-      introduction: sessionIntroduction(config.connections, { version, counter, hashing }),
+      introduction: loaded.sessionIntroduction(config.connections, { version, counter, hashing }),
       onWelcome: (welcome) => {
         control.heartbeat(welcome.heartbeat_ms);
         const skewMs = Date.parse(welcome.server_time) - clock.now();
@@ -209,6 +228,21 @@ export class Agent {
       },
     };
   }
+}
+
+interface ForSessions {
+  readonly Session: typeof Session;
+  readonly sessionIntroduction: typeof sessionIntroduction;
+  readonly transport: Transport;
+}
+
+async function loadForSessions(openTransport: AgentParts['transport']): Promise<ForSessions> {
+  const [frames, introduction, transport] = await Promise.all([
+    import('./job/frame-in.ts'),
+    import('./introduction.ts'),
+    openTransport(),
+  ]);
+  return { Session: frames.Session, sessionIntroduction: introduction.sessionIntroduction, transport };
 }
 
 async function repeat(clock: Clock, everyMs: number, work: () => void, signal: AbortSignal): Promise<void> {

@@ -8,7 +8,6 @@ import type { Connection } from './connection.ts';
 import type { EventSink } from './events.ts';
 import type { IamCaller } from './iam/iam-caller.ts';
 import { nodeHashing } from './io/hashing-node.ts';
-import { serveLocal } from './io/local-socket.ts';
 import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import type { Clock } from './job/clock.ts';
 import type { Jobs } from './job/jobs.ts';
@@ -71,6 +70,7 @@ export function localParts(parts: LocalParts): Pick<AgentParts, 'runs' | 'serveL
   return {
     runs,
     serveLocal: async () => {
+      const { serveLocal } = await import('./io/local-socket.ts');
       const socket = await serveLocal(config.stateDir, service);
       // Jobs matter more than the operator's commands: without the socket the agent runs, and says so.
       if (isRefusal(socket)) events('local.unavailable', { code: socket.code });

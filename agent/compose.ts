@@ -16,7 +16,6 @@ import { openJournal } from './io/journal-sqlite.ts';
 import { readSecretFile, sharedStamps } from './io/keys-file.ts';
 import { lazyCaller } from './io/lazy-caller.ts';
 import type { LimitedIamCaller } from './io/queue-p-queue.ts';
-import { websocketTransport } from './io/link-websocket.ts';
 import { nodeVerify, signerOf } from './io/signatures-node.ts';
 import { acquireStateLock } from './io/state-lock.ts';
 import type { Clock } from './job/clock.ts';
@@ -164,7 +163,10 @@ async function assemble(taken: Taken): Promise<AgentParts> {
     trust: new TrustStore({ agent, controlPlane, keySet }, journal, nodeVerify),
     jobs,
     callWaits: () => caller.waits(),
-    transport: websocketTransport(config.controlPlane.url, config.controlPlane),
+    transport: async () => {
+      const { websocketTransport } = await import('./io/link-websocket.ts');
+      return websocketTransport(config.controlPlane.url, config.controlPlane);
+    },
     nextToken: tokenMaker(identity, journal, clock, facts.sessionCounter),
     drain,
     abort,

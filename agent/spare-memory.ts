@@ -29,7 +29,7 @@ export class SpareMemory {
   readonly #next: EventSink;
   #ports: SpareMemoryPorts | null = null;
   #lastMs = 0;
-  #watching: Promise<void> | null = null;
+  #watching = false;
 
   constructor(next: EventSink) {
     this.#next = next;
@@ -50,7 +50,9 @@ export class SpareMemory {
   #happened(): void {
     if (this.#ports === null || this.#ports.signal.aborted) return;
     this.#lastMs = this.#ports.clock.monotonicMs();
-    this.#watching ??= this.#collectWhenQuiet(this.#ports).finally(() => (this.#watching = null));
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#collectWhenQuiet(this.#ports);
   }
 
   async #collectWhenQuiet({ clock, collect, busy, signal }: SpareMemoryPorts): Promise<void> {
@@ -60,6 +62,8 @@ export class SpareMemory {
       await collect();
     } catch (error) {
       if (!signal.aborted) throw error;
+    } finally {
+      this.#watching = false;
     }
   }
 }

@@ -1,6 +1,5 @@
 // Tells systemd that the daemon is ready, stopping or alive. Node has no datagram sockets of the unix kind, so it writes to a descriptor that
 // systemd (253 and later) opened for it, else it runs the systemd-notify helper, else it stays silent. It must never stop the daemon.
-import { execFile } from 'node:child_process';
 import { fstatSync, writeSync } from 'node:fs';
 import { pid } from 'node:process';
 
@@ -69,6 +68,8 @@ function toDescriptor(descriptor: number, fail: (state: NotifyState) => void): C
 
 // The helper gets NOTIFY_SOCKET and PATH only: no child ever sees the rest of the daemon's environment.
 function toHelper(env: Environment, fail: (state: NotifyState) => void): Channel {
+  // Loaded only where it is needed: a newer systemd opens the descriptor.
+  const { execFile } = process.getBuiltinModule('node:child_process');
   const childEnv = { NOTIFY_SOCKET: env['NOTIFY_SOCKET'], PATH: env['PATH'] ?? '/usr/bin:/bin' };
   const underWay = new Set<Promise<void>>();
   return {
