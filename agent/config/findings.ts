@@ -1,6 +1,6 @@
 // What the checks of one configuration write to: problems with their place, warnings, and the folder that relative paths start from.
 import { isAbsolute, join } from 'node:path';
-import { readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { checkSecretFile, type SecretFileError } from '../io/keys-file.ts';
 import { type ConfigProblem, type KeyPath, keyText } from './problem.ts';
@@ -56,10 +56,9 @@ export class Findings {
     const file = this.resolve(name);
     const expected = 'a PEM file with at least one certificate';
     try {
-      if ((await stat(file)).size > maxCaFileBytes)
-        this.problem(path, expected, `${file}: too large`, 'name another file');
+      if (statSync(file).size > maxCaFileBytes) this.problem(path, expected, `${file}: too large`, 'name another file');
       else {
-        const blocks = (await readFile(file, 'latin1')).match(pemBlock) ?? [];
+        const blocks = readFileSync(file, 'latin1').match(pemBlock) ?? [];
         for (const block of blocks) if (new X509Certificate(block).subject === undefined) throw new Error('no subject');
         if (blocks.length === 0) this.problem(path, expected, `${file}: no certificate in it`, 'name the PEM file');
       }

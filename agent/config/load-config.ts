@@ -1,7 +1,6 @@
 // The configuration file to the program's own types, or every problem in it at once. It starts nothing, changes nothing and holds the only
 // defaults. What it cannot honour yet it refuses: a setting that is silently ignored would be a promise broken.
-import { constants, type Stats } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Connection } from '../connection.ts';
 import type { EventLevel } from '../events.ts';
@@ -65,7 +64,7 @@ export async function loadConfig(
       .sort((a, b) => a.line - b.line || a.column - b.column)
       .slice(0, maxProblems),
   });
-  const read = await readFileText(file);
+  const read = readFileText(file);
   if (read.kind === 'problem') return failed([read.problem]);
   const yaml = readYaml(read.text);
   if (yaml.kind === 'problems') return failed(yaml.problems);
@@ -177,22 +176,26 @@ type ReadText =
   | { readonly kind: 'text'; readonly text: string; readonly stats: Stats }
   | { readonly kind: 'problem'; readonly problem: Found };
 
-async function readFileText(path: string): Promise<ReadText> {
+function readFileText(path: string): ReadText {
   const problem = (expected: string, found: string, remedy: string): ReadText => ({
     kind: 'problem',
     problem: { code: 'configuration_invalid', line: 0, column: 0, key: '', expected, found, remedy },
   });
   try {
     // Without O_NONBLOCK a FIFO would hang the start for ever.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = await file.stat();
-    if (!stats.isFile()) return problem('a regular file', 'something else', 'name the configuration file');
-    if (stats.size > maxConfigBytes)
-      return problem(`at most ${maxConfigBytes} bytes`, `${stats.size} bytes`, 'name the configuration file');
-    if ((stats.mode & 0o002) !== 0)
-      return problem('a file that others cannot change', 'a file that everybody can write to', 'run chmod o-w on it');
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile());
-    return { kind: 'text', text, stats };
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stats = fstatSync(file);
+      if (!stats.isFile()) return problem('a regular file', 'something else', 'name the configuration file');
+      if (stats.size > maxConfigBytes)
+        return problem(`at most ${maxConfigBytes} bytes`, `${stats.size} bytes`, 'name the configuration file');
+      if ((stats.mode & 0o002) !== 0)
+        return problem('a file that others cannot change', 'a file that everybody can write to', 'run chmod o-w on it');
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+      return { kind: 'text', text, stats };
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     if (error instanceof TypeError) return problem('UTF-8 text', 'bytes that are no UTF-8', 'save the file as UTF-8');
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

@@ -1,5 +1,5 @@
 // Reference values of a connection, from the file itself or from files of their own.
-import { readFile, stat } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import type { ReferenceValue } from '../connection.ts';
 import { maxSecretFileBytes, readSecretFile, SecretFileError } from '../io/keys-file.ts';
 import type { Findings } from './findings.ts';
@@ -64,8 +64,8 @@ async function readValue(entry: Entry, path: KeyPath, findings: Findings): Promi
 async function readText(file: string, path: KeyPath, findings: Findings): Promise<string | null> {
   const expected = `a text file of at most ${maxSecretFileBytes} bytes`;
   try {
-    const stats = await stat(file);
-    if (stats.isFile() && stats.size <= maxSecretFileBytes) return (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+    const stats = statSync(file);
+    if (stats.isFile() && stats.size <= maxSecretFileBytes) return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
     findings.problem(path, expected, `${file}: no such file`, 'name another file');
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';

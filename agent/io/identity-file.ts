@@ -1,8 +1,7 @@
 // Who this host is at its control plane: made by pairing, read at every start. The private key is sealed with the state key, so a copy of
 // this file alone is worth nothing.
 import { createCipheriv, createDecipheriv, generateKeyPairSync, hkdfSync, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Refusal, refuse } from '../../protocol/error-codes.ts';
@@ -70,7 +69,7 @@ export async function saveIdentity(directory: string, identity: Identity, stateK
   const { d: _secret, ...publicKey } = privateKey;
   const file: IdentityFile = { version: 1, public_key: publicKey, sealed_key: seal(privateKey, stateKey), ...rest };
   await writeSecretFile(identityPath(directory), `${JSON.stringify(file)}\n`);
-  await rm(pendingPath(directory), { force: true });
+  rmSync(pendingPath(directory), { force: true });
 }
 
 export function isPaired(directory: string): boolean {
@@ -81,7 +80,7 @@ export function isPaired(directory: string): boolean {
 export async function retireIdentity(directory: string, suffix: string): Promise<void> {
   for (const name of ['journal.db', 'journal.db-wal', 'identity.json']) {
     const path = join(directory, name);
-    if (existsSync(path)) await rename(path, `${path}.${suffix}`);
+    if (existsSync(path)) renameSync(path, `${path}.${suffix}`);
   }
 }
 

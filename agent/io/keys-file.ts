@@ -1,8 +1,8 @@
 // Secret files: keys, credentials, password reference values. A file that group or others can reach is refused before a byte of it is
-// read, and a write is either complete on disk or did not happen. No error of this file ever holds a file's content.
+// read, and a write is either complete on disk or did not happen. No error of this file ever holds a file's content. Reading is synchronous: a
+// few small local files, and a start that reads them without node:fs/promises has loaded a good deal less of Node.
 import { randomBytes } from 'node:crypto';
-import { type BigIntStats, constants, type Stats, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 
 export const maxSecretFileBytes = 64 * 1024;
@@ -33,7 +33,7 @@ export interface SecretFileOptions {
 
 /** Reads a secret as text; one line end at its end is dropped. @throws SecretFileError */
 export async function readSecretFile(path: string, options: SecretFileOptions = {}): Promise<string> {
-  const bytes = await readChecked(path, options);
+  const bytes = readChecked(path, options);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -95,7 +95,7 @@ export async function readJsonSecret(path: string, options: SecretFileOptions = 
 /** Says whether a secret file may be used, without reading it. */
 export async function checkSecretFile(path: string, options: SecretFileOptions = {}): Promise<SecretFileError | null> {
   try {
-    await (await openChecked(path, options)).close();
+    closeSync(openChecked(path, options));
     return null;
   } catch (error) {
     if (error instanceof SecretFileError) return error;
@@ -105,6 +105,7 @@ export async function checkSecretFile(path: string, options: SecretFileOptions =
 
 /** Replaces the file as a whole, mode 0600: after a crash at any moment the old or the new content is there. */
 export async function writeSecretFile(path: string, text: string): Promise<void> {
+  const { open, rename, rm } = await import('node:fs/promises');
   const folder = dirname(path);
   const temporary = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
   try {
@@ -130,32 +131,39 @@ export async function writeSecretFile(path: string, text: string): Promise<void>
   }
 }
 
-async function readChecked(path: string, options: SecretFileOptions): Promise<Buffer> {
-  await using file = await openChecked(path, options);
-  const buffer = Buffer.alloc(maxSecretFileBytes + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length, null);
-    length += bytesRead;
-    if (length > maxSecretFileBytes) throw tooLarge(path);
-    if (bytesRead === 0) return buffer.subarray(0, length);
+function readChecked(path: string, options: SecretFileOptions): Buffer {
+  const file = openChecked(path, options);
+  try {
+    const buffer = Buffer.alloc(maxSecretFileBytes + 1);
+    let length = 0;
+    for (;;) {
+      const bytesRead = readSync(file, buffer, length, buffer.length - length, null);
+      length += bytesRead;
+      if (length > maxSecretFileBytes) throw tooLarge(path);
+      if (bytesRead === 0) return buffer.subarray(0, length);
+    }
+  } finally {
+    closeSync(file);
   }
 }
 
-// Mode and content come from one descriptor: nobody can swap the file between the check and the read.
-async function openChecked(path: string, options: SecretFileOptions) {
-  // Without O_NONBLOCK a FIFO in the place of the file would hang the start for ever.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
-    throw openFault(path, error.code);
-  });
+/** A descriptor. Mode and content come from one: nobody can swap the file between the check and the read. */
+function openChecked(path: string, options: SecretFileOptions): number {
+  let file: number;
   try {
-    const stats = await file.stat();
+    // Without O_NONBLOCK a FIFO in the place of the file would hang the start for ever.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw openFault(path, error instanceof Error && 'code' in error ? String(error.code) : undefined);
+  }
+  try {
+    const stats = fstatSync(file);
     if (!stats.isFile()) throw new SecretFileError('not_a_file', path, 'it is no regular file', 'name a plain file');
     if (isExposed(path, stats, options)) throw exposed(path, stats.mode);
     if (stats.size > maxSecretFileBytes) throw tooLarge(path);
     return file;
   } catch (error) {
-    await file.close();
+    closeSync(file);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // How this host reaches others: custom authorities, proxy and verification in one place, so that pairing, the link and the calls to AWS take
 // the same path. A proxy comes from the configuration, else from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { isLoopback } from '../config/findings.ts';
@@ -43,7 +43,7 @@ function environmentHasProxy(): boolean {
 
 /** @throws when the file of authorities cannot be read. */
 export async function openRoute({ caFile, proxy, verifySsl }: Outbound): Promise<Route> {
-  const ca = caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, 'utf8')] };
+  const ca = caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(caFile, 'utf8')] };
   const tls = { rejectUnauthorized: verifySsl, ...ca };
   const direct = proxy === undefined && !environmentHasProxy();
   const agents = direct ? directAgents() : await proxyAgents(proxy);
