@@ -75,7 +75,8 @@ async function daemonStarter(folder: string, controlPlane: ControlPlane, env: No
   const pairing = ['pair', '--config', host.config, '--code-file', '-', '--fingerprint', invitation.fingerprint];
   const [command, ...program] = await packagedAgent(join(folder, 'packaged'));
   execFileSync(command, [...program, ...pairing], {
-    env: { ...process.env, ...env },
+    // What is compiled here is kept as it is; it is to be what a start of the daemon compiles.
+    env: { ...process.env, ...env, NODE_DISABLE_COMPILE_CACHE: '1' },
     input: `${invitation.code}\n`,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
