@@ -242,3 +242,12 @@ export function statusOf(state: AgentJob, outcomes: RowCounts): FinishedStatus {
   if ((outcomes.expired ?? 0) > 0) return 'expired';
   return (outcomes.stopped ?? 0) > 0 ? 'stopped' : 'completed';
 }
+
+/** What is said of a job that has ended. */
+export function finishedFields({ id, claims, state, outcomes, receivedAt }: JobRecord, nowMs: number) {
+  const { action, connection } = claims ?? {};
+  const { rows, produced: entries } = state;
+  const outcome = statusOf(state, outcomes);
+  const failed = failedRows(outcomes);
+  return { job: id, action, connection, outcome, rows, failed, entries, durationMs: nowMs - receivedAt };
+}

@@ -12,7 +12,7 @@ import type { EventSink } from '../events.ts';
 import type { IamCaller } from '../iam/iam-caller.ts';
 import type { Clock } from './clock.ts';
 import { jobCaller } from './job-caller.ts';
-import { failedRows, type FinishedFacts, JobRecord, statusOf } from './job-record.ts';
+import { finishedFields, type FinishedFacts, JobRecord } from './job-record.ts';
 import type { Journal, StoredJob } from './journal.ts';
 import type { Plan } from './plan.ts';
 import { Spool, type SpoolState } from './spool.ts';
@@ -253,20 +253,7 @@ export class Jobs {
     }
     if (record.state.phase !== 'finished') return;
     await record.finish();
-    const { state, outcomes, id, claims } = record;
-    const durationMs = time.nowMs() - record.receivedAt;
-    const outcome = statusOf(state, outcomes);
-    const { action, connection } = claims ?? {};
-    events('job.finished', {
-      job: id,
-      action,
-      connection,
-      outcome,
-      rows: state.rows,
-      failed: failedRows(outcomes),
-      entries: state.produced,
-      durationMs,
-    });
+    events('job.finished', finishedFields(record, time.nowMs()));
   }
 
   async #planOf({ claims }: StoredJob): Promise<Plan | Refusal | null> {
