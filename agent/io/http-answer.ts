@@ -45,6 +45,8 @@ export class AnswerReader {
   #body: Buffer = noBytes;
   #bodyBytes = 0;
   #keeps = true;
+  /** Said once, it holds whatever else is said. */
+  #closes = false;
   #idleSeconds: number | null = null;
 
   constructor(maxBodyBytes: number) {
@@ -53,7 +55,7 @@ export class AnswerReader {
 
   /** The connection can carry another exchange after this one. */
   get keeps(): boolean {
-    return this.#keeps;
+    return this.#keeps && !this.#closes;
   }
 
   /** How long the other side says that it keeps the connection; null: it does not say. */
@@ -176,7 +178,7 @@ export class AnswerReader {
       this.#encoding = value.toLowerCase();
     } else if (name === 'connection') {
       const options = value.toLowerCase();
-      if (/(?:^|[\t ,])close(?:$|[\t ,])/.test(options)) this.#keeps = false;
+      if (/(?:^|[\t ,])close(?:$|[\t ,])/.test(options)) this.#closes = true;
       else if (/(?:^|[\t ,])keep-alive(?:$|[\t ,])/.test(options)) this.#keeps = true;
     } else if (name === 'keep-alive') {
       const seconds = /(?:^|[\t ,])timeout=(\d{1,9})/.exec(value)?.[1];

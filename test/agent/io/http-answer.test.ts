@@ -67,6 +67,12 @@ describe('reading an HTTP answer', () => {
     ['of another protocol', answer('HTTP/1.1 101 Switching\nUpgrade: x', 'ab'), null, true],
     ['that is the last', answer('HTTP/1.1 200 OK\nConnection: x, Close\nContent-Length: 1', 'a'), 'a', false],
     [
+      'that is the last, whatever else it says',
+      answer('HTTP/1.1 200 OK\nConnection: close\nConnection: keep-alive\nContent-Length: 1', 'a'),
+      'a',
+      false,
+    ],
+    [
       'of the older version, kept',
       answer('HTTP/1.0 200 OK\nConnection: keep-alive\nContent-Length: 1', 'a'),
       'a',
