@@ -5,6 +5,11 @@ const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const notInAValue = /[^\t\x20-\x7e\x80-\xff]/;
 const notInAPath = /[^\x21-\x7e\x80-\xff]/;
 
+/** The host of a URL as a socket takes it: an IPv6 address has no brackets there. */
+export function socketHost(hostname: string): string {
+  return hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname;
+}
+
 /** @throws TypeError when a header, the method or the path holds what HTTP does not take; its message quotes none of them. */
 export function requestHead({ method, path, hostname, port, headers, body }: WireRequest): string {
   if (!token.test(method) || path === '' || notInAPath.test(path)) throw new TypeError('not a request line');

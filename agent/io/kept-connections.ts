@@ -6,7 +6,7 @@ import type { TransportCode } from '../iam/iam-caller.ts';
 import { offAbort, onAbort } from './abort-watch.ts';
 import { directFault, notMade } from './exchange-fault.ts';
 import { AnswerReader } from './http-answer.ts';
-import { requestHead } from './http-request.ts';
+import { requestHead, socketHost } from './http-request.ts';
 import type { ExchangeEnd, WireOptions, WireRequest } from './raw-response.ts';
 
 /** An idle connection is not used in the last moments before the end that the other side announced. */
@@ -192,7 +192,8 @@ export class KeptConnections {
     return pool;
   }
 
-  #open(pool: Pool, { protocol, hostname: host, port }: WireRequest): KeptConnection {
+  #open(pool: Pool, { protocol, hostname, port }: WireRequest): KeptConnection {
+    const host = socketHost(hostname);
     if (protocol !== 'https:') return new KeptConnection(pool, connectTcp({ host, port: port ?? 80 }), 'connect');
     const names = { host, port: port ?? 443, servername: isIP(host) === 0 ? host : '', ALPNProtocols: ['http/1.1'] };
     const socket = connectTls({ ...names, ...this.#options.route.tlsContext() });

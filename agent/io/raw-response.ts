@@ -7,6 +7,7 @@ import { TLSSocket } from 'node:tls';
 import type { TransportCode } from '../iam/iam-caller.ts';
 import { offAbort, onAbort } from './abort-watch.ts';
 import { directFault, isTlsFault, notMade } from './exchange-fault.ts';
+import { socketHost } from './http-request.ts';
 import { KeptConnections } from './kept-connections.ts';
 import type { Route } from './outbound.ts';
 
@@ -176,7 +177,8 @@ export function createWire(options: WireOptions): Wire {
     const secure = request.protocol === 'https:';
     const { promise, resolve } = Promise.withResolvers<ExchangeEnd>();
     const exchange = new Exchange(options, secure, resolve);
-    const { protocol, hostname, port, path, method, body } = request;
+    const { protocol, port, path, method, body } = request;
+    const hostname = socketHost(request.hostname);
     // Said even when the connection ends after this call: the answer's headers are shown, and it should not change them.
     const headers = { ...request.headers, connection: 'keep-alive' };
     const agent = route.agentFor(secure, fresh);

@@ -41,7 +41,11 @@ describe('a connection that is kept', () => {
     for (const server of servers.splice(0)) server.close();
   });
 
-  async function serve(onRequest: OnRequest, secure = false): Promise<{ readonly port: number; opened: number }> {
+  async function serve(
+    onRequest: OnRequest,
+    secure = false,
+    address = '127.0.0.1',
+  ): Promise<{ readonly port: number; opened: number }> {
     const found = { port: 0, opened: 0 };
     const onSocket = (socket: Socket): void => {
       found.opened += 1;
@@ -55,7 +59,7 @@ describe('a connection that is kept', () => {
       ? createTlsServer(tls, onSocket).on('tlsClientError', () => undefined)
       : createServer(onSocket);
     servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, address, resolve));
     found.port = (server.address() as AddressInfo).port;
     return found;
   }
@@ -97,6 +101,14 @@ describe('a connection that is kept', () => {
     await ask(wire, to(server.port));
     await wire.exchange(to(server.port), { fresh: true, signal: new AbortController().signal });
     expect(server.opened).to.equal(2);
+  });
+
+  it('reaches an IPv6 address as a URL writes it, and so does a fresh one', async () => {
+    const { port } = await serve((socket) => socket.write(ok), false, '::1');
+    const [wire, { signal }] = [await open(), new AbortController()];
+    const request = to(port, { hostname: '[::1]' });
+    for (const fresh of [false, true])
+      expect(await wire.exchange(request, { fresh, signal })).to.include({ status: 200 });
   });
 
   it('writes the request as it is', async () => {
