@@ -79,6 +79,8 @@ async function runRows(record: JobRecord, ports: RunningPorts): Promise<void> {
       underWay.add(work);
     } else if (!(await changedOrLate(record, ports))) break;
   }
+  // No row begins any more, and what is under way may take long.
+  ports.spool.forgo(record.id);
   // Quarantined: what is under way is nobody's result any more.
   if (record.state.phase === 'quarantined') ports.stops.cut();
   await Promise.all([...underWay, ...ending]);

@@ -61,6 +61,39 @@ describe('a job that must stop or wait', () => {
     caller.close();
   });
 
+  it('keeps no place from other jobs while a change of a quarantined one is under way', async () => {
+    const held = new Map(['first', 'user-0'].map((user) => [user as unknown, Promise.withResolvers<void>()]));
+    const asked: unknown[] = [];
+    const caller = new ScriptedCaller(async ({ operation, input }) => {
+      if (operation === 'ListAccessKeys') return empty;
+      asked.push(input['UserName']);
+      await held.get(input['UserName'])?.promise;
+      return answerOf(operation, null);
+    });
+    // Two of the largest answers have room beyond what the rows of this test make.
+    const fixture = jobFixture(caller, { spoolQuotaBytes: 400_000 });
+    const inputs = { Username: '{{ user }}', 'Access Key': 'AKIAEXAMPLE000000001' };
+    const run = async (number: number, lines: readonly string[]) => {
+      const claims = claimsOfChunks([lines], { action: 'delete_access_key', inputs });
+      const record = await fixture.accept({ ...claims, jti: jobIdOf(number) });
+      await fixture.jobs.rows(record, 0, lines);
+      fixture.jobs.start();
+      return record;
+    };
+    await run(1, ['{"user":"first"}']);
+    await until(() => asked.length === 1);
+    const turnedAway = await run(2, rows(2));
+    await until(() => asked.length === 2 && turnedAway.waitsFor === 'spool');
+    const { produced, head } = turnedAway.state;
+    expect(await fixture.jobs.acknowledged(turnedAway, { sequence: produced + 1, head })).to.equal('quarantined');
+    await run(3, ['{"user":"third"}']);
+    held.get('first')?.resolve();
+    await until(() => asked.includes('third'));
+    held.get('user-0')?.resolve();
+    await fixture.jobs.idle();
+    expect(asked).to.deep.equal(['first', 'user-0', 'third']);
+  });
+
   it('drops results that are kept when results that nobody has taken need their room', async () => {
     const inputs = { Username: '{{ user }}', 'Access Key': 'AKIAEXAMPLE000000001' };
     const caller = new ScriptedCaller(({ operation }) => answerOf(operation, null));
