@@ -33,7 +33,7 @@ export class Session {
   readonly #progress = new ProgressReports();
   #welcomed = false;
   #badFrames = 0;
-  /** A job on its way to the disk. Only rows do not wait for it: those that came right behind it share its commit. */
+  /** A job on its way to the disk. Only rows do not wait for it: those that came right behind it share its commit. One that failed stays: nothing is said any more. */
   #accepting: Promise<void> | null = null;
 
   constructor(ports: SessionPorts) {
@@ -77,9 +77,9 @@ export class Session {
     this.#acknowledged.ring();
   }
 
-  /** Resolves when the job that came last is on disk. */
+  /** Resolves when the job that came last is on disk, or will not be. */
   async settled(): Promise<void> {
-    await this.#accepting;
+    await this.#accepting?.catch(() => undefined);
   }
 
   /** Handles one message. A refusal closes the link. */
@@ -182,7 +182,8 @@ export class Session {
       const plan = await jobs.allow(verdict.claims);
       if (isRefusal(plan)) await this.#reject({ digest: verdict.digest, verified: verdict }, plan, verdict.claims.jti);
       else {
-        this.#accepting = this.#accept(verdict, plan).catch(this.#ports.onFault);
+        this.#accepting = this.#accept(verdict, plan);
+        this.#accepting.catch(this.#ports.onFault);
         return undefined;
       }
     }

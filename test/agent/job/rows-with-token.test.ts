@@ -63,6 +63,25 @@ describe('a session that gets rows right behind their token', () => {
     drain.abort();
   });
 
+  it('says nothing more when its disk failed', async () => {
+    const journal = memoryJournal();
+    const commit = journal.commit.bind(journal);
+    const fault = new Error('the disk is gone');
+    const { session, welcome, types, faults } = sessionOn(
+      Object.assign(journal, {
+        commit: (changes: readonly Change[]): Promise<void> =>
+          changes.some(({ kind }) => kind === 'job') ? Promise.reject(fault) : commit(changes),
+      }),
+    );
+    await welcome();
+    await session.message(encodeFrame({ type: 'job', token }));
+    const asked = session.message(encodeFrame({ type: 'rows', job: id, chunk: 0 }, ['{"user":"changed"}', '{}']));
+    expect(await asked.catch((error: unknown) => error)).to.equal(fault);
+    await session.settled();
+    expect(types().filter((type) => type !== 'credit')).to.deep.equal([]);
+    expect(faults).to.deep.equal([fault]);
+  });
+
   it('takes the same token twice in a row as one job', async () => {
     const { session, welcome, types, faults, drain } = sessionOn();
     await welcome();
