@@ -237,7 +237,7 @@ export function failedRows({ failed = 0, refused = 0, unknown = 0 }: RowCounts):
   return failed + refused + unknown;
 }
 
-export function statusOf(state: AgentJob, outcomes: RowCounts): FinishedStatus {
+function statusOf(state: AgentJob, outcomes: RowCounts): FinishedStatus {
   if (state.cancelled) return 'cancelled';
   if ((outcomes.expired ?? 0) > 0) return 'expired';
   return (outcomes.stopped ?? 0) > 0 ? 'stopped' : 'completed';
