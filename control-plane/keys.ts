@@ -79,11 +79,19 @@ async function rootKey(path: string, db: Queries): Promise<PrivateKey | Refusal>
   const known = await db.selectFrom('key_set_steps').select('version').limit(1).executeTakeFirst();
   if (known !== undefined)
     return refuse('state_damaged', `the store exists but its root key ${path} is gone; restore it from a backup`);
-  const pair = await generateKeyPair('Ed25519', { extractable: true });
-  const { kty, crv, x, d } = await exportJWK(pair.privateKey);
-  const made = privateKeySchema.parse({ kty, crv, x, d });
+  const made = await newRootKey();
   await writeSecretFile(path, JSON.stringify(made));
   return made;
+}
+
+/** Its fingerprint is given on command lines, so it does not look like an option there. */
+async function newRootKey(): Promise<PrivateKey> {
+  for (;;) {
+    const pair = await generateKeyPair('Ed25519', { extractable: true });
+    const { kty, crv, x, d } = await exportJWK(pair.privateKey);
+    const made = privateKeySchema.parse({ kty, crv, x, d });
+    if (!(await keyId(publicPart(made))).startsWith('-')) return made;
+  }
 }
 
 async function readKey(path: string): Promise<PrivateKey | Refusal | null> {

@@ -1,10 +1,15 @@
 // The data directory's keys: made once, kept, and never replaced in silence.
 import { chmod, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { defaults, startControlPlane } from '../../control-plane/compose.ts';
+import { openKeys } from '../../control-plane/keys.ts';
+import { Sealer } from '../../control-plane/store/seal.ts';
+import { openSqliteStore } from '../../control-plane/store/sqlite.ts';
 import { Fixture } from '../support/control-plane-fixture.ts';
+import { scratch } from '../support/programs.ts';
 
 describe('control plane: keys', () => {
   let fixture: Fixture;
@@ -38,6 +43,20 @@ describe('control plane: keys', () => {
     expect((await fixture.invite('b')).fingerprint).to.equal(before.fingerprint);
     expect(await readdir(join(fixture.dataDir, 'keys'))).to.deep.equal(files);
     expect((await readFile(join(fixture.dataDir, 'admin-token'), 'utf8')).trim()).to.equal(fixture.admin);
+  });
+
+  it('draws a root key whose fingerprint is no option on a command line', async () => {
+    await using folder = await scratch();
+    const store = await openSqliteStore(':memory:', new Sealer(randomBytes(32)));
+    // One in 64 begins with a hyphen when nobody looks.
+    for (let draw = 0; draw < 400; draw += 1) {
+      const keys = await openKeys(folder.path, store.db);
+      if (isRefusal(keys)) throw new Error(keys.detail);
+      expect(keys.fingerprint).to.match(/^[^-]/);
+      await rm(join(folder.path, 'keys'), { recursive: true });
+      await store.db.deleteFrom('key_set_steps').execute();
+    }
+    await store.close();
   });
 
   it('refuses a data directory that is held', async () => {
