@@ -111,7 +111,7 @@ export class Agent {
    * `config.drainMs`. What is left stays in the journal.
    */
   async drain(): Promise<void> {
-    const { drain, abort, jobs, runs, clock, config, events } = this.#parts;
+    const { drain, abort, jobs, journal, runs, clock, config, events } = this.#parts;
     const startedMs = clock.monotonicMs();
     events('agent.draining', { jobs: jobs.open.length });
     drain.abort();
@@ -125,6 +125,8 @@ export class Agent {
     await Promise.race([this.#deliver(), deadline]);
     late.abort();
     await deadline;
+    // What was acknowledged last may still wait for a transaction. A journal that fails has told so by itself.
+    await journal.commit([]).catch(() => undefined);
     const left = jobs.open.filter(({ state }) => state.phase === 'accepted').length;
     const bytes = jobs.spool.bytes;
     events('agent.drained', {

@@ -27,6 +27,7 @@ import { Watch } from './local/watch.ts';
 import { SpareMemory } from './spare-memory.ts';
 import { TrustStore } from './job/trust-store.ts';
 import { TrustedTime } from './job/trusted-time.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 
 const dayMs = 24 * 3_600_000;
 /** Once an hour, away from the full hour, when everybody else cleans up. */
@@ -107,7 +108,7 @@ interface Taken {
 async function assemble(taken: Taken): Promise<AgentParts> {
   const { config, version, clock, events, watch, spare, journal, identity, releases } = taken;
   const facts = await journal.facts();
-  const stepped = keySetSchema.safeParse(facts.keySet).data;
+  const stepped = safeParse(keySetSchema, facts.keySet).data;
   const keySet = stepped !== undefined && stepped.version > identity.key_set.version ? stepped : identity.key_set;
   const { agent, control_plane: controlPlane } = identity;
   const time = new TrustedTime(clock, facts.highWaterMs);

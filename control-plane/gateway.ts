@@ -17,6 +17,7 @@ import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
 import { nodeVerify } from './signatures-node.ts';
 import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/agents.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 
 const socketPath = '/agent/v1/socket';
 
@@ -115,7 +116,7 @@ export class Gateway {
     const shape = requestFault(request);
     if (shape !== null) return shape;
     const token = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const keyId = keyIdSchema.safeParse(token === undefined ? null : sessionKeyId(token)).data;
+    const keyId = safeParse(keyIdSchema, token === undefined ? null : sessionKeyId(token)).data;
     const agent = keyId === undefined ? null : await agentByKey(store.db, keyId);
     const key = agent === null ? null : publicKeyOf(agent);
     if (token === undefined || keyId === undefined || agent === null || key === null)

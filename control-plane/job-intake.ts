@@ -17,6 +17,7 @@ import { type JobRow, jobById, jobChunks } from './store/jobs.ts';
 import type { Queries, Store } from './store/store.ts';
 import type { JobRowsTable, JobsTable } from './store/tables.ts';
 import { type LineReader, readLines } from './text-lines.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 
 export interface IntakeDeps {
   readonly store: Store;
@@ -100,12 +101,12 @@ async function readRequest(lines: LineReader): Promise<(JobRequest & { agent: Ag
   const lossy = lossyInput(line.text);
   if (lossy !== null)
     return refuse('request_invalid', `inputs.${lossy}: this number would change on its way; give it as text`);
-  const parsed = jobRequestSchema.safeParse(value);
+  const parsed = safeParse(jobRequestSchema, value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return refuse('request_invalid', `line 1: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
   }
-  const agent = agentIdSchema.safeParse(parsed.data.agent).data;
+  const agent = safeParse(agentIdSchema, parsed.data.agent).data;
   return agent === undefined ? refuse('not_found', 'there is no agent of this name') : { ...parsed.data, agent };
 }
 

@@ -6,6 +6,7 @@ import { type FrameToAgent, framesToAgent } from './frames-to-agent.ts';
 import { type FrameToControlPlane, framesToControlPlane } from './frames-to-control-plane.ts';
 import { jsonFault } from './json.ts';
 import { limits } from './limits.ts';
+import { safeParse } from './safe-parse.ts';
 
 export interface Decoded<F> {
   readonly kind: 'frame';
@@ -52,7 +53,7 @@ function decode<F>(text: string, schemas: Readonly<Record<string, z.ZodType>>): 
   const { type, value } = parsedHead;
   const schema = Object.hasOwn(schemas, type) ? schemas[type] : undefined;
   if (schema === undefined) return { kind: 'unknown_type', type: type.slice(0, 64) };
-  const parsed = schema.safeParse(value);
+  const parsed = safeParse(schema, value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return refuse(

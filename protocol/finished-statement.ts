@@ -6,6 +6,7 @@ import { type PrivateKey, type PublicKey, signJws, signJwsWith, tokenTypes, veri
 import { limits } from './limits.ts';
 import type { Sign, Verify } from './signatures.ts';
 import { rowOutcomes } from './result-envelope.ts';
+import { safeParse } from './safe-parse.ts';
 
 export const finishedStatuses = ['completed', 'cancelled', 'expired', 'stopped'] as const;
 export type FinishedStatus = (typeof finishedStatuses)[number];
@@ -45,7 +46,7 @@ export async function verifyFinished(
     verify: expected.verify,
   });
   if (isRefusal(verified)) return verified;
-  const claims = finishedClaimsSchema.safeParse(verified.payload).data;
+  const claims = safeParse(finishedClaimsSchema, verified.payload).data;
   if (!claims) return refuse('token_bad_claims', 'the finished statement does not match the schema');
   if (claims.aud !== expected.controlPlane || claims.iss !== expected.agent) {
     return refuse('token_wrong_audience', 'the finished statement is not by this agent for this control plane');

@@ -6,6 +6,7 @@ import { type JobClaims, jobClaimsSchema } from './job-claims.ts';
 import { type PrivateKey, type PublicKey, signJws, signJwsWith, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
 import type { Sign, Verify } from './signatures.ts';
+import { safeParse } from './safe-parse.ts';
 
 export function signJob(claims: JobClaims, key: PrivateKey, kid: string): Promise<string> {
   return signJws(tokenTypes.job, jobClaimsSchema.parse(claims), key, kid);
@@ -40,7 +41,7 @@ export async function verifyJob(
   const { keys, verify } = expected;
   const verified = await verifyJws(token, { type: tokenTypes.job, keys, maxBytes: limits.tokenBytes, verify });
   if (isRefusal(verified)) return verified;
-  const parsed = jobClaimsSchema.safeParse(verified.payload);
+  const parsed = safeParse(jobClaimsSchema, verified.payload);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return refuse('token_bad_claims', `claim ${issue?.path.join('.') ?? ''}: ${issue?.code ?? 'invalid'}`);

@@ -7,6 +7,7 @@ import { jsonFault } from './json.ts';
 import { limits } from './limits.ts';
 import { keyIdSchema } from './ids.ts';
 import type { Sign, Verify } from './signatures.ts';
+import { safeParse } from './safe-parse.ts';
 
 export const tokenTypes = {
   job: 'iam-agent-job+jws',
@@ -89,7 +90,7 @@ function readHeader(token: string): z.infer<typeof headerSchema> | null {
   try {
     if (base64url.encode(base64url.decode(signature)) !== signature) return null;
     const json = strictJson(base64url.decode(token.slice(0, token.indexOf('.'))));
-    return headerSchema.safeParse(json).data ?? null;
+    return safeParse(headerSchema, json).data ?? null;
   } catch {
     return null;
   }

@@ -4,6 +4,7 @@ import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import { type ControlPlaneId, controlPlaneIdSchema, keyIdSchema } from './ids.ts';
 import { type PrivateKey, type PublicKey, publicKeySchema, signJws, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
+import { safeParse } from './safe-parse.ts';
 
 export const keySetSchema = z.strictObject({
   iss: controlPlaneIdSchema,
@@ -44,7 +45,7 @@ export async function applyKeySetStep(
     maxBytes: limits.smallTokenBytes,
   });
   if (isRefusal(verified)) return verified;
-  const next = keySetSchema.safeParse(verified.payload).data;
+  const next = safeParse(keySetSchema, verified.payload).data;
   if (!next || next.iss !== controlPlane)
     return refuse('token_bad_claims', 'the key set does not match the schema or names another issuer');
   if (next.version !== current.version + 1) {

@@ -16,6 +16,7 @@ import {
 import { type PrivateKey, type PublicKey, publicKeySchema, signJws, tokenTypes, verifyJws } from './jws.ts';
 import { type KeySet, keySetSchema } from './key-set.ts';
 import { limits } from './limits.ts';
+import { safeParse } from './safe-parse.ts';
 
 /** `POST /agent/v1/pair`. */
 export const pairRequestSchema = z.strictObject({
@@ -83,7 +84,7 @@ export async function verifyPairing(
   const keys = new Map([[root, answer.root]]);
   const verified = await verifyJws(answer.answer, { type: tokenTypes.pairing, keys, maxBytes: limits.smallTokenBytes });
   if (isRefusal(verified)) return verified;
-  const claims = pairingClaimsSchema.safeParse(verified.payload).data;
+  const claims = safeParse(pairingClaimsSchema, verified.payload).data;
   if (!claims || claims.iss !== controlPlaneId(root) || claims.key_set.iss !== claims.iss) {
     return refuse('token_bad_claims', 'the pairing answer does not match the schema');
   }

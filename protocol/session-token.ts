@@ -5,6 +5,7 @@ import { type AgentId, type ControlPlaneId, agentIdSchema, controlPlaneIdSchema 
 import { type PrivateKey, type PublicKey, signJws, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
 import type { Verify } from './signatures.ts';
+import { safeParse } from './safe-parse.ts';
 
 const sessionClaimsSchema = z.strictObject({
   iss: agentIdSchema,
@@ -51,7 +52,7 @@ export async function verifySession(
     verify: expected.verify,
   });
   if (isRefusal(verified)) return verified;
-  const claims = sessionClaimsSchema.safeParse(verified.payload).data;
+  const claims = safeParse(sessionClaimsSchema, verified.payload).data;
   if (!claims || claims.iss !== claims.sub)
     return refuse('token_bad_claims', 'the session claims do not match the schema');
   if (claims.aud !== expected.controlPlane)
@@ -72,7 +73,7 @@ export function sessionKeyId(token: string): string | null {
   if (!header || token.length > limits.smallTokenBytes || !/^[A-Za-z0-9_-]+$/.test(header)) return null;
   try {
     return (
-      z.object({ kid: z.string() }).safeParse(JSON.parse(atob(header.replaceAll('-', '+').replaceAll('_', '/')))).data
+      safeParse(z.object({ kid: z.string() }), JSON.parse(atob(header.replaceAll('-', '+').replaceAll('_', '/')))).data
         ?.kid ?? null
     );
   } catch {

@@ -21,6 +21,7 @@ import type { RunEnded, RunHead } from '../local/wire.ts';
 import { ExecOutput, type ExecShow } from './exec-output.ts';
 import { localClient, localFailure } from './local.ts';
 import { configOf, configOption } from './with-config.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface ExecOptions extends ExecShow {
   readonly connection: string;
@@ -208,7 +209,7 @@ function upTo(most: number): (text: string) => number {
 }
 
 function runId(text: string): RunId {
-  const id = runIdSchema.safeParse(text);
+  const id = safeParse(runIdSchema, text);
   if (!id.success) throw new InvalidArgumentError('expected the id of a run, as `iam-agent runs` shows it');
   return id.data;
 }

@@ -17,6 +17,7 @@ import { ask } from '../io/prompt.ts';
 import { acquireStateLock } from '../io/state-lock.ts';
 import { stateFailure } from './state-failure.ts';
 import { configOf, configOption } from './with-config.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface PairOptions {
   readonly codeFile?: string;
@@ -82,7 +83,7 @@ async function enrol(
   said: { code: string; fingerprint: string },
 ): Promise<ExitCode | Failure> {
   const { stateDir, controlPlane } = config;
-  const fingerprint = keyIdSchema.safeParse(said.fingerprint).data;
+  const fingerprint = safeParse(keyIdSchema, said.fingerprint).data;
   if (fingerprint === undefined) {
     const detail = `expected a fingerprint of 43 characters (A-Z, a-z, 0-9, - and _), found ${said.fingerprint.length} characters`;
     return failure(

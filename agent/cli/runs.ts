@@ -18,6 +18,7 @@ import { localClient, localFailure } from './local.ts';
 import { runsTable } from './runs-text.ts';
 import { takeState } from './state.ts';
 import { configOf, configOption } from './with-config.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface RunsOptions {
   readonly json?: true;
@@ -112,7 +113,7 @@ function ofLog(log: RunLog): Source {
   return {
     list: async (count) => (await log.recentRuns(count)).map(runView),
     show: async (run, { found, deliver }) => {
-      const id = runIdSchema.safeParse(run).data;
+      const id = safeParse(runIdSchema, run).data;
       const stored = id === undefined ? null : await log.run(id);
       if (stored === null) return refuse('not_found', `this host remembers no run ${run}`);
       found(runView(stored));

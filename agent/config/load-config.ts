@@ -16,6 +16,7 @@ import {
   controlPlaneSchema,
 } from './schema.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface ConfigWarning {
   readonly kind: WarningKind;
@@ -68,7 +69,7 @@ export async function loadConfig(
   if (read.kind === 'problem') return failed([read.problem]);
   const yaml = readYaml(read.text);
   if (yaml.kind === 'problems') return failed(yaml.problems);
-  const parsed = configSchema.safeParse(yaml.value);
+  const parsed = safeParse(configSchema, yaml.value);
   const findings = new Findings(yaml, dirname(file));
   if (!parsed.success) findings.problems.push(...schemaProblems(configSchema, yaml, parsed.error.issues));
   // What stands on its own is checked further even when another part is wrong: all problems in one go.
@@ -113,7 +114,7 @@ function agentConfig(
 }
 
 async function checkControlPlane(yaml: YamlFile, findings: Findings): Promise<ControlPlaneFile | null> {
-  const parsed = controlPlaneSchema.safeParse(member(yaml.value, 'control_plane'));
+  const parsed = safeParse(controlPlaneSchema, member(yaml.value, 'control_plane'));
   if (!parsed.success) return null;
   const { url, ca_file, proxy, verify_ssl } = parsed.data;
   const address = findings.address(['control_plane', 'url'], url, { schemes: ['https', 'http'], userInfo: false });
@@ -146,7 +147,7 @@ async function checkConnections(
   let inlineSecret = false;
   for (const [index, raw] of (Array.isArray(listed) ? listed : []).entries()) {
     const at = ['connections', index];
-    const parsed = connectionSchema.safeParse(raw);
+    const parsed = safeParse(connectionSchema, raw);
     if (!parsed.success) continue;
     const { label, reference_values } = parsed.data;
     if (labels.has(label))

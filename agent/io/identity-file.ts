@@ -9,6 +9,7 @@ import { agentIdSchema, controlPlaneIdSchema, keyIdSchema } from '../../protocol
 import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';
 import { keySetSchema } from '../../protocol/key-set.ts';
 import { readJsonSecret, readSecretFile, SecretFileError, writeSecretFile } from './keys-file.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 const stateKeyBytes = 32;
 
@@ -52,7 +53,7 @@ export async function loadStateKey(directory: string, credentials: string | unde
 export async function pendingKey(directory: string, stateKey: Uint8Array): Promise<PrivateKey> {
   const path = pendingPath(directory);
   if (existsSync(path)) {
-    const pending = pendingSchema.safeParse(await readJsonSecret(path)).data;
+    const pending = safeParse(pendingSchema, await readJsonSecret(path)).data;
     const key = pending && unseal(pending.sealed_key, stateKey);
     if (key) return key;
   }
@@ -89,7 +90,7 @@ export async function loadIdentity(directory: string, stateKey: Uint8Array): Pro
   if (!isPaired(directory)) {
     return refuse('not_paired', `expected an identity in ${directory}, found none; run \`iam-agent pair URL\``);
   }
-  const file = identitySchema.safeParse(await readJsonSecret(identityPath(directory))).data;
+  const file = safeParse(identitySchema, await readJsonSecret(identityPath(directory))).data;
   if (file === undefined) {
     return refuse('state_damaged', `${identityPath(directory)} is not an identity; pair this host again`);
   }
@@ -131,7 +132,7 @@ function unseal(sealed: string, stateKey: Uint8Array): PrivateKey | null {
     });
     decipher.setAuthTag(bytes.subarray(12, 28));
     const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
-    return privateKeySchema.safeParse(JSON.parse(text)).data ?? null;
+    return safeParse(privateKeySchema, JSON.parse(text)).data ?? null;
   } catch {
     return null;
   }

@@ -11,6 +11,7 @@ import { JournalError } from './journal-error.ts';
 import { jobOf, progressOf, type FactName } from './journal-records.ts';
 import { rowsOfBlock } from './journal-row-blocks.ts';
 import type { Place, Sealer } from './journal-seal.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 const jobColumns = `id, phase, received_at, forget_at, jobs.counter AS counter, jobs.value AS value,
   origins.counter AS origin_counter, origins.value AS origin_value
@@ -135,7 +136,7 @@ export class JournalReader {
 
   /** @throws JournalError `damaged` too when a column in clear is not what the sealed record says: it decides which jobs are open. */
   #job(row: ResultRow): StoredJob {
-    const id = jobIdSchema.safeParse(row?.['id']);
+    const id = safeParse(jobIdSchema, row?.['id']);
     if (!id.success) throw new JournalError('damaged', 'a job has an id that was never written there');
     const standing = this.#open(row, 'job', id.data, 0);
     const job = jobOf(id.data, standing, this.#open(row, 'origin', id.data, 0, 'origin_'));

@@ -12,6 +12,7 @@ import type { StoredJob } from '../job/journal.ts';
 import { integerOf } from './journal-columns.ts';
 import { isDamage, JournalError } from './journal-error.ts';
 import type { JournalReader } from './journal-read.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** How much is looked at in one turn of the event loop. */
 const page = { maxCount: 500, maxBytes: 4 * 1024 * 1024 };
@@ -52,7 +53,7 @@ export async function findDamage(ports: RecoveryPorts): Promise<readonly Quarant
   const ahead = jobsAhead(database, ports.counter);
   const found: Quarantine[] = [];
   for (const row of ids) {
-    const id = jobIdSchema.safeParse(row['id']);
+    const id = safeParse(jobIdSchema, row['id']);
     if (!id.success) throw new JournalError('damaged', 'a job has an id that was never written there');
     const quarantine = await examine(id.data, ahead.has(id.data), ports);
     if (quarantine !== null) found.push(quarantine);

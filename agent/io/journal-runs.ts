@@ -14,6 +14,7 @@ import {
 import { blobOf, integerOf, textOf, type ResultRow } from './journal-columns.ts';
 import { isDamage, JournalError } from './journal-error.ts';
 import type { Place, Sealer } from './journal-seal.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 export const runTables = `
   CREATE TABLE runs (
@@ -204,7 +205,7 @@ export class RunReader {
 }
 
 function idOf(row: ResultRow): RunId {
-  const id = runIdSchema.safeParse(textOf(row, 'id'));
+  const id = safeParse(runIdSchema, textOf(row, 'id'));
   if (!id.success) throw new JournalError('damaged', 'a local run has an id that was never written there');
   return id.data;
 }

@@ -21,6 +21,7 @@ import {
 } from '../local/wire.ts';
 import { socketPath } from './local-path.ts';
 import { LineReader } from './read-lines.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** What the agent said no to, with its own code: a newer one may have codes that this program does not know. */
 export interface Said {
@@ -56,7 +57,7 @@ export async function askJson<Schema extends z.ZodType>(
   if (!isResponse(response)) return response;
   const text = await new LineReader(response).next(statusBytes);
   response.destroy();
-  const parsed = schema.safeParse(jsonOf(text));
+  const parsed = safeParse(schema, jsonOf(text));
   return parsed.success ? parsed.data : refuse('local_version', `the answer to ${path} has another form here`);
 }
 
@@ -157,7 +158,7 @@ export async function askRun(
   const response = await answerOf(opened, client);
   if (!isResponse(response)) return response;
   const lines = new LineReader(response);
-  const view = runViewSchema.safeParse(jsonOf(await lines.next(lineBytes)));
+  const view = safeParse(runViewSchema, jsonOf(await lines.next(lineBytes)));
   if (!view.success) return refuse('local_version', 'the run has another form here');
   work.found(view.data);
   for (let line = await lines.next(lineBytes); line !== null; line = await lines.next(lineBytes))
@@ -244,7 +245,7 @@ function versionOf({ headers }: IncomingMessage, { version, onOtherVersion }: Lo
 }
 
 async function saidNo(response: IncomingMessage): Promise<Said | Refusal> {
-  const body = errorBodySchema.safeParse(jsonOf(await new LineReader(response).next(lineBytes)));
+  const body = safeParse(errorBodySchema, jsonOf(await new LineReader(response).next(lineBytes)));
   response.destroy();
   if (!body.success) return refuse('local_version', `the agent answered ${response.statusCode} in another form`);
   return { kind: 'said', ...body.data.error };

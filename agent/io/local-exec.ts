@@ -9,6 +9,7 @@ import { localLimits } from '../local/local-limits.ts';
 import { type RunHead, runHeadSchema } from '../local/wire.ts';
 import { beginNo, type LocalService } from './local-answer.ts';
 import { LineError, LineReader } from './read-lines.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** A client that has its last line closes its side; one that does not is cut off. */
 const goodbyeMs = 2_000;
@@ -57,7 +58,7 @@ async function readHead(request: IncomingMessage, lines: LineReader): Promise<Ru
     if (line === null) return refuse('request_invalid', 'expected a line that says what to run, found none');
     if (jsonFault(line, limits.jsonDepth) !== null)
       return refuse('request_invalid', 'expected JSON with each key once, and not nested deeper than 64');
-    const head = runHeadSchema.safeParse(JSON.parse(line));
+    const head = safeParse(runHeadSchema, JSON.parse(line));
     if (head.success) return head.data;
     const [issue] = head.error.issues;
     return refuse('request_invalid', `the request: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);

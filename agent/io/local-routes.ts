@@ -7,6 +7,7 @@ import { runView } from '../local/status.ts';
 import { localPaths, localWire, versionHeader, wireHeader } from '../local/wire.ts';
 import { type LocalService, sayJson, sayNo } from './local-answer.ts';
 import { serveRun } from './local-exec.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 const entryPage = { maxCount: 500, maxBytes: 1024 * 1024 };
 
@@ -50,14 +51,14 @@ async function listRuns(response: ServerResponse, query: URLSearchParams, { log 
 }
 
 async function cancelRun(response: ServerResponse, id: string, { runs }: LocalService): Promise<void> {
-  const known = runIdSchema.safeParse(id).data;
+  const known = safeParse(runIdSchema, id).data;
   if (known !== undefined && runs.cancel(known)) sayJson(response, { cancelled: known });
   else sayNo(response, 404, refuse('not_found', 'no such run is under way'));
 }
 
 /** The run as the first line, then its kept entries. */
 async function showRun(response: ServerResponse, text: string, { log }: LocalService): Promise<void> {
-  const id: RunId | undefined = runIdSchema.safeParse(text).data;
+  const id: RunId | undefined = safeParse(runIdSchema, text).data;
   const found = id === undefined ? null : await log.run(id);
   if (found === null) {
     sayNo(response, 404, refuse('not_found', `this host remembers no run ${text.slice(0, 100)}`));

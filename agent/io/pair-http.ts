@@ -3,6 +3,7 @@ import { type ErrorCode, errorCodes, type Refusal, refuse } from '../../protocol
 import { type PairAnswer, pairAnswerSchema, type PairRequest } from '../../protocol/pairing.ts';
 import { z } from 'zod';
 import { openRoute, type Outbound } from './outbound.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 // Not imported, for the reason that outbound.ts gives.
 const { request: httpRequest } = process.getBuiltinModule('node:http');
@@ -19,9 +20,9 @@ export async function askToPair(url: string, body: PairRequest, outbound: Outbou
   try {
     const { status, text } = await post(address, JSON.stringify(body), outbound);
     const json = parse(text);
-    const answer = pairAnswerSchema.safeParse(json).data;
+    const answer = safeParse(pairAnswerSchema, json).data;
     if (status === 200 && answer !== undefined) return answer;
-    const told = errorSchema.safeParse(json).data?.error;
+    const told = safeParse(errorSchema, json).data?.error;
     if (told !== undefined && Object.hasOwn(errorCodes, told.code)) {
       return refuse(told.code as ErrorCode, told.detail.slice(0, 500));
     }

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Refusal } from '../../protocol/error-codes.ts';
 import type { ApiToken } from '../api-tokens.ts';
 import type { Role } from '../roles.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -80,7 +81,7 @@ function check<S extends z.ZodType>(
 ): { kind: 'value'; value: z.infer<S> } | InputFault {
   // Without a schema the handler's type for this part is unknown or never read.
   if (schema === undefined) return { kind: 'value', value: value as z.infer<S> };
-  const parsed = schema.safeParse(value ?? {});
+  const parsed = safeParse(schema, value ?? {});
   if (parsed.success) return { kind: 'value', value: parsed.data };
   const [issue] = parsed.error.issues;
   const where = [part, ...(issue?.path ?? [])].join('.');

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { ExitCode } from '../../terminal/exit-codes.ts';
 import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
 import type { Server } from './find-server.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
@@ -92,7 +93,7 @@ export class ApiClient {
   async #checked<T>(response: Response, schema: z.ZodType<T>): Promise<Answer<T> | Failure> {
     try {
       const text = await response.text();
-      const checked = schema.safeParse(JSON.parse(text));
+      const checked = safeParse(schema, JSON.parse(text));
       if (checked.success) return { text, value: checked.data };
       const issue = checked.error.issues[0];
       return strange(this.server.url, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not as described'}`);

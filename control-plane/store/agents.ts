@@ -6,11 +6,12 @@ import { type PublicKey, publicKeySchema } from '../../protocol/jws.ts';
 import type { ConnectionView } from '../../protocol/frames-to-control-plane.ts';
 import type { Queries } from './store.ts';
 import type { AgentsTable, Tables } from './tables.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 export type AgentRow = Selectable<AgentsTable>;
 
 export async function agentById(db: Queries, id: string): Promise<AgentRow | null> {
-  const parsed = agentIdSchema.safeParse(id);
+  const parsed = safeParse(agentIdSchema, id);
   if (!parsed.success) return null;
   return (await db.selectFrom('agents').selectAll().where('id', '=', parsed.data).executeTakeFirst()) ?? null;
 }

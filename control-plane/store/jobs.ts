@@ -6,6 +6,7 @@ import type { AgentId, Digest, JobId } from '../../protocol/ids.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
 import type { Queries } from './store.ts';
 import type { JobsTable } from './tables.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** Large sealed columns are read only where they are needed: a list of jobs, or a frame of results, must not carry tokens about. */
 type HeavyColumn = 'inputs' | 'token' | 'statement';
@@ -50,7 +51,7 @@ export function stateOf(job: JobRow): ControlPlaneJob {
 }
 
 export async function jobById(db: Queries, id: string): Promise<JobRow | null> {
-  const parsed = jobIdSchema.safeParse(id);
+  const parsed = safeParse(jobIdSchema, id);
   if (!parsed.success) return null;
   return (await db.selectFrom('jobs').select(columns).where('id', '=', parsed.data).executeTakeFirst()) ?? null;
 }

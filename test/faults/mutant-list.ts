@@ -96,8 +96,8 @@ const agentMutants: readonly Mutant[] = [
     name: 'a change whose intent is found is read back, not sent again',
     mutation: edit(
       'agent/job/pipeline.ts',
-      'if (pending.progress?.intent) {',
-      'if (pending.row < 0 && pending.progress?.intent) {',
+      'if (pending.progress?.intent) return',
+      'if (pending.row < 0 && pending.progress?.intent) return',
     ),
     hunt: steps('agent', 'answer', 'before', 'create_access_key'),
   },
@@ -210,7 +210,7 @@ const agentMutants: readonly Mutant[] = [
     name: 'no row starts while the spool is full',
     mutation: [
       ...edit('agent/job/spool.ts', 'if (bytes < quotaBytes) return false;', 'if (bytes >= 0) return false;'),
-      ...edit('agent/job/spool.ts', 'if (this.#turnedAway) return false;', 'this.#turnedAway = false;'),
+      ...edit('agent/job/spool.ts', 'if (this.#places() <= before) {', 'if (before < 0) {'),
     ],
     hunt: { kind: 'outage' },
   },
@@ -255,8 +255,8 @@ const planeMutants: readonly Mutant[] = [
     name: 'a token is stored before it is sent',
     mutation: edit(
       'control-plane/dispatch.ts',
-      "if (fresh === null || next === null) return 'changed';",
-      "if (fresh === null || next === null) return 'changed'; this.#send(job.id, token);",
+      'await saveState(tx, job, next, { token: sealed,',
+      'this.#send(job, token, null); await saveState(tx, job, next, { token: sealed,',
     ),
     hunt: steps('plane', 'commit', 'before', 'create_user'),
   },

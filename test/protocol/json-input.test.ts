@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { jobInputsSchema } from '../../protocol/job-claims.ts';
 import { jsonInputSchema } from '../../protocol/json-input.ts';
 import { limits } from '../../protocol/limits.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 
 const nested: z.ZodType = z.union([
   z.string().max(limits.rowBytes),
@@ -36,7 +37,7 @@ describe('values of inputs', () => {
     let refused = 0;
     fc.assert(
       fc.property(value, (one) => {
-        const expected = nested.safeParse(one).success;
+        const expected = safeParse(nested, one).success;
         if (!expected) refused += 1;
         expect(jsonInputSchema.safeParse(one).success).to.equal(expected);
       }),
