@@ -1,5 +1,6 @@
-// Step "frame in": what each frame of the control plane does. Frames of one session are handled one after the other, and every answer is sent
-// after what it promises is on disk. What a session owes is made new at each welcome; nothing durable lives here.
+// Step "frame in": what each frame of the control plane does. Frames of one session are handled one after the other, but for rows, which share the
+// commit of a job that came just before them; every answer is sent after what it promises is on disk. What a session owes is made new at each
+// welcome; nothing durable lives here.
 import { decodeFrameToAgent } from '../../protocol/codec.ts';
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';
