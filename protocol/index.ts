@@ -140,6 +140,7 @@ export {
   rowOutcomes,
 } from './result-envelope.ts';
 export { type SessionClaims, sessionKeyId, signSession, verifySession } from './session-token.ts';
+export { safeParse } from './safe-parse.ts';
 export type { Sign, Verify } from './signatures.ts';
 export { admitSession, speaks } from './session.ts';
 export { protocolVersion, subprotocol } from './version.ts';
