@@ -1,6 +1,6 @@
 // Gives memory back when work is over. What V8 took while a program loads or a large job runs it keeps for as long as little is allocated, which
-// is just when nothing happens. So the heap is collected once, a moment after the last thing happened and only when no row is under way: some
-// 40 ms in which nobody waits.
+// is just when nothing happens. So the heap is collected once, a while after the last thing happened and only when no row is under way: some
+// 40 ms in which nobody waits. What V8 had compiled for rows goes with it, and a large job after that is slower until it is compiled again.
 import type { EventName, EventSink } from './events.ts';
 import type { Clock } from './job/clock.ts';
 
@@ -13,8 +13,8 @@ const leavesGarbage: ReadonlySet<EventName> = new Set([
   'run.read_back',
   'housekeeping.ran',
 ]);
-/** So long nothing of that must have happened. */
-const quietMs = 2_000;
+/** So long nothing of that must have happened: since the start, and once there was work, after which more of it is soon to come. */
+const quietMs = { start: 2_000, work: 60_000 } as const;
 
 export interface SpareMemoryPorts {
   readonly clock: Clock;
@@ -29,6 +29,7 @@ export class SpareMemory {
   readonly #next: EventSink;
   #ports: SpareMemoryPorts | null = null;
   #lastMs = 0;
+  #quietMs: number = quietMs.start;
   #watching = false;
 
   constructor(next: EventSink) {
@@ -38,7 +39,9 @@ export class SpareMemory {
   /** Passes every event on. */
   readonly sink: EventSink = (name, fields) => {
     this.#next(name, fields);
-    if (leavesGarbage.has(name)) this.#happened();
+    if (!leavesGarbage.has(name)) return;
+    if (name !== 'link.welcomed') this.#quietMs = quietMs.work;
+    this.#happened();
   };
 
   /** From now on; what happened before counts as happening now. */
@@ -57,8 +60,8 @@ export class SpareMemory {
 
   async #collectWhenQuiet({ clock, collect, busy, signal }: SpareMemoryPorts): Promise<void> {
     try {
-      do await clock.sleep(quietMs, signal);
-      while (busy() || clock.monotonicMs() - this.#lastMs < quietMs);
+      do await clock.sleep(quietMs.start, signal);
+      while (busy() || clock.monotonicMs() - this.#lastMs < this.#quietMs);
       await collect();
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -34,7 +34,7 @@ describe('memory that is not used any more', () => {
     expect(collectedAtMs).to.deep.equal([2_000]);
   });
 
-  it('is given back when nothing has happened for a moment, not between two jobs', async () => {
+  it('is given back when nothing has happened for a minute, not between two jobs', async () => {
     const jobs = async (): Promise<void> => {
       for (let ms = 1_500; ms <= 15_000; ms += 1_500) {
         await until(ms);
@@ -45,7 +45,7 @@ describe('memory that is not used any more', () => {
     start();
     await clock.run(jobs());
     expect(collectedAtMs).to.have.length(1);
-    expect(collectedAtMs[0]).to.be.within(17_000, 19_000);
+    expect(collectedAtMs[0]).to.be.within(75_000, 77_000);
   });
 
   it('stays while rows are under way', async () => {
@@ -61,11 +61,13 @@ describe('memory that is not used any more', () => {
       spare.sink('link.unreachable', { attempt: 1 });
       await until(200_000);
       spare.sink('run.ended', {});
-      await until(300_000);
+      await until(400_000);
     };
     start();
     await clock.run(work());
-    expect(collectedAtMs).to.deep.equal([2_000, 202_000]);
+    expect(collectedAtMs[0]).to.equal(2_000);
+    expect(collectedAtMs[1]).to.be.within(260_000, 262_000);
+    expect(collectedAtMs).to.have.length(2);
   });
 
   it('passes every event on, also before it started and after the process was told to stop', async () => {
@@ -74,7 +76,7 @@ describe('memory that is not used any more', () => {
     stop.abort();
     spare.sink('job.finished', {});
     spare.sink('row.ended', {});
-    await clock.run(until(60_000));
+    await clock.run(until(200_000));
     expect(passed).to.deep.equal(['link.welcomed', 'job.finished', 'row.ended']);
     expect(collectedAtMs).to.deep.equal([]);
   });
