@@ -7,7 +7,7 @@ import type { AgentConfig } from './config/load-config.ts';
 import type { Connection } from './connection.ts';
 import type { EventSink } from './events.ts';
 import type { IamCaller } from './iam/iam-caller.ts';
-import { nodeHashing } from './io/hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import type { LimitedIamCaller } from './io/queue-p-queue.ts';
 import type { Clock } from './job/clock.ts';
 import type { Jobs } from './job/jobs.ts';

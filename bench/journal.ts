@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
-import { nodeHashing } from '../agent/io/hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import { openJournal } from '../agent/io/journal-sqlite.ts';
 import type { StoredJob } from '../agent/job/journal.ts';
 import { acceptJob, onEntries } from '../protocol/agent-job.ts';

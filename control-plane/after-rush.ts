@@ -39,8 +39,3 @@ export class AfterRush {
     this.#giveBack();
   }
 }
-
-/** Only the launcher's flag (`--expose-gc`) makes it possible; without it nothing is done. */
-export function giveBackMemory(): void {
-  void globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
-}

@@ -14,7 +14,7 @@ import { jobInputsSchema } from '../protocol/job-claims.ts';
 import { tokenDigest } from '../protocol/job-token.ts';
 import { limits } from '../protocol/limits.ts';
 import { faultOf } from './events.ts';
-import { nodeHashing } from './hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import { RowPush } from './row-push.ts';
 import type { SessionContext } from './session-context.ts';
 import { claimsOf } from './sign-job.ts';

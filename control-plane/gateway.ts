@@ -10,12 +10,13 @@ import { keyIdSchema } from '../protocol/ids.ts';
 import { limits } from '../protocol/limits.ts';
 import { sessionKeyId, verifySession } from '../protocol/session-token.ts';
 import { subprotocol } from '../protocol/version.ts';
-import { AfterRush, giveBackMemory } from './after-rush.ts';
+import { collectGarbage } from '../node/garbage.ts';
+import { AfterRush } from './after-rush.ts';
 import { AgentSession } from './agent-session.ts';
 import type { CloseReason } from './close-codes.ts';
 import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
-import { nodeVerify } from './signatures-node.ts';
+import { nodeVerify } from '../node/signatures.ts';
 import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/agents.ts';
 import { safeParse } from '../protocol/safe-parse.ts';
 
@@ -33,7 +34,7 @@ export class Gateway {
   readonly #sessions = new Map<AgentId, AgentSession>();
   readonly #ending = new Set<Promise<void>>();
   readonly #admissions = new PQueue({ concurrency: admittedAtOnce });
-  readonly #afterRush = new AfterRush(giveBackMemory);
+  readonly #afterRush = new AfterRush(() => void collectGarbage());
   #closing = false;
 
   constructor(deps: SessionDeps) {

@@ -14,7 +14,7 @@ import type { FrameToControlPlane } from '../protocol/frames-to-control-plane.ts
 import type { JobId } from '../protocol/ids.ts';
 import type { Dispatch } from './dispatch.ts';
 import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
-import { nodeVerify } from './signatures-node.ts';
+import { nodeVerify } from '../node/signatures.ts';
 import { speaking } from './store/agents.ts';
 import { type JobRow, jobByTokenDigest, jobByWireId, saveState, stateOf } from './store/jobs.ts';
 import type { Queries } from './store/store.ts';

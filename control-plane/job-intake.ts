@@ -10,7 +10,7 @@ import type { JobClaims } from '../protocol/job-claims.ts';
 import { isRawNumber, type Json, jsonFault, parseJson } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
 import { type JobRequest, jobRequestSchema } from './api/schemas.ts';
-import { nodeHashing } from './hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import { type ClaimParts, claimsOf } from './sign-job.ts';
 import { agentById } from './store/agents.ts';
 import { type JobRow, jobById, jobChunks } from './store/jobs.ts';

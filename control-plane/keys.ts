@@ -12,7 +12,7 @@ import { type PrivateKey, type PublicKey, privateKeySchema, publicKeySchema } fr
 import { type KeySet, keySetSchema } from '../protocol/key-set.ts';
 import { type PairingClaims, keyId, signPairing } from '../protocol/pairing.ts';
 import { readSecretFile, writeSecretFile } from './secret-file.ts';
-import { signerOf } from './signatures-node.ts';
+import { signerOf } from '../node/signatures.ts';
 import type { Queries } from './store/store.ts';
 
 export interface SigningKeys {

@@ -6,7 +6,7 @@ import { type AgentId, type Digest, digestSchema } from '../protocol/ids.ts';
 import { limits } from '../protocol/limits.ts';
 import { type PairAnswer, type PairRequest, codeId, codeKey, keyId, pairingProof } from '../protocol/pairing.ts';
 import type { EventSink } from './events.ts';
-import { nodeHashing } from './hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import type { SigningKeys } from './keys.ts';
 import { agentById, agentByKey, savePairing } from './store/agents.ts';
 import type { Store } from './store/store.ts';

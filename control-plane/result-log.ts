@@ -7,7 +7,7 @@ import type { JobId } from '../protocol/ids.ts';
 import { jsonFault } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
 import { type EntryFacts, entryFacts } from '../protocol/result-envelope.ts';
-import { nodeHashing } from './hashing-node.ts';
+import { nodeHashing } from '../node/hashing.ts';
 import { type FrameOutcome, type SessionContext, done, stale, unknownJob } from './session-context.ts';
 import { speaking } from './store/agents.ts';
 import { type JobRow, jobByWireId, saveState, stateOf } from './store/jobs.ts';

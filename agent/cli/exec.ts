@@ -13,7 +13,7 @@ import { parseSets } from '../../terminal/parse-set.ts';
 import { action } from '../../terminal/program.ts';
 import { exitOfStop, type Terminal } from '../../terminal/terminal.ts';
 import type { AgentConfig } from '../config/load-config.ts';
-import { nodeHashing } from '../io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { askExec, type Said } from '../io/local-client.ts';
 import { configDigest } from '../local/local-runs.ts';
 import { type RunId, runIdSchema } from '../local/run-log.ts';

@@ -10,7 +10,7 @@ import { failure, type Failure, isFailure, refusalFailure } from '../../terminal
 import { action } from '../../terminal/program.ts';
 import type { Terminal } from '../../terminal/terminal.ts';
 import type { AgentConfig } from '../config/load-config.ts';
-import { nodeHashing } from '../io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { isPaired, loadStateKey, pendingKey, retireIdentity, saveIdentity } from '../io/identity-file.ts';
 import { askToPair } from '../io/pair-http.ts';
 import { ask } from '../io/prompt.ts';

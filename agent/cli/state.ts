@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { isRefusal, type Refusal } from '../../protocol/error-codes.ts';
-import { nodeHashing } from '../io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { loadStateKey } from '../io/identity-file.ts';
 import { openJournal } from '../io/journal-sqlite.ts';
 import { SecretFileError } from '../io/keys-file.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { encodeFrame } from '../../protocol/codec.ts';
 import { type AgentId, agentIdSchema, type ControlPlaneId, controlPlaneId, type KeyId } from '../../protocol/ids.ts';
 import { type PrivateKey, privateKeySchema } from '../../protocol/jws.ts';

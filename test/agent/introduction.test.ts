@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { actions } from '../../agent/iam/catalogue.ts';
 import { sessionIntroduction } from '../../agent/introduction.ts';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { decodeFrameToControlPlane, encodeFrame } from '../../protocol/codec.ts';
 import { type FrameToControlPlane, offeredConnections } from '../../protocol/frames-to-control-plane.ts';
 import { limits } from '../../protocol/limits.ts';

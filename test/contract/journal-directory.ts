@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { openJournal, type OpenedJournal } from '../../agent/io/journal-sqlite.ts';
 import type { Journal } from '../../agent/job/journal.ts';
 import { isRefusal, type Refusal } from '../../protocol/error-codes.ts';

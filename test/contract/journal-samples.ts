@@ -1,5 +1,5 @@
 // Jobs, rows and entries as a real agent would write them: recovery holds the records of a job against its state, so samples must agree.
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import type { Change, StoredEntry, StoredJob } from '../../agent/job/journal.ts';
 import { acceptJob, onEntries, type AgentJob } from '../../protocol/agent-job.ts';
 import { chainNext, chainStart } from '../../protocol/digest-chain.ts';

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect } from 'chai';
 import { chunkDigest } from '../../protocol/digest-chain.ts';
 import { limits } from '../../protocol/limits.ts';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { Fixture, type JobSeen } from '../support/control-plane-fixture.ts';
 
 const request = { agent: 'host-1', connection: 'prod', action: 'list_users', inputs: { A: '{{ a }}', n: 1, b: true } };

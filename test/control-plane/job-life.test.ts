@@ -1,7 +1,7 @@
 // A job from the API to the agent and back, over real sockets.
 import { expect } from 'chai';
 import { chunkDigest } from '../../protocol/digest-chain.ts';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
 import type { Identity } from '../support/agent-identity.ts';
 import type { Peer, PeerJob } from '../support/agent-peer.ts';

@@ -1,7 +1,7 @@
 // Results: stored once, in sequence, under the chain that the agent signs; read back as the bytes that came.
 import { expect } from 'chai';
 import { chainAll } from '../../protocol/digest-chain.ts';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { limits } from '../../protocol/limits.ts';
 import { rowEndLine } from '../../protocol/result-envelope.ts';
 import type { Identity } from '../support/agent-identity.ts';

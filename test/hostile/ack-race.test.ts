@@ -1,7 +1,7 @@
 // An acknowledgement that comes while a row ends: the state must hold both. The control plane chooses when it acknowledges, so it chooses the moment.
 import { expect } from 'chai';
 import { systemClock } from '../../agent/io/clock-system.ts';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { Jobs } from '../../agent/job/jobs.ts';
 import { TrustedTime } from '../../agent/job/trusted-time.ts';
 import type { JobRecord } from '../../agent/job/job-record.ts';

@@ -1,7 +1,7 @@
 // A job that was cancelled or quarantined starts no further call: not the next page of a listing, not the row that waits for its turn.
 import { expect } from 'chai';
 import { setTimeout as delay } from 'node:timers/promises';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { type ControlPlanePeer, makeJobId } from '../support/control-plane-peer.ts';
 import { type PairedAgent, pairedAgent } from '../support/paired-agent.ts';
 import { type ScriptedEndpoint, xmlAnswer } from '../support/scripted-endpoint.ts';

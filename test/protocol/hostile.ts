@@ -7,7 +7,7 @@ import { applyKeySetStep } from '../../protocol/key-set.ts';
 import { verifyPairing } from '../../protocol/pairing.ts';
 import { verifySession } from '../../protocol/session-token.ts';
 import type { Verify } from '../../protocol/signatures.ts';
-import { nodeVerify } from '../../agent/io/signatures-node.ts';
+import { nodeVerify } from '../../node/signatures.ts';
 import { hostileFrames } from './corpus/hostile-frames.ts';
 import { type Corpus, type HostileToken, hostileTokens } from './corpus/hostile-tokens.ts';
 import { agent, issuer, nowMs } from './corpus/signing.ts';

@@ -1,7 +1,7 @@
 // Every signed object is read back by its own reader, at the edges of its time window, and by no other reader.
 import { expect } from 'chai';
-import * as agentSignatures from '../../agent/io/signatures-node.ts';
-import * as controlPlaneSignatures from '../../control-plane/signatures-node.ts';
+import * as agentSignatures from '../../node/signatures.ts';
+import * as controlPlaneSignatures from '../../node/signatures.ts';
 import { decodeFrameToAgent, encodeFrame } from '../../protocol/codec.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { type FinishedClaims, signFinished, verifyFinished } from '../../protocol/finished-statement.ts';

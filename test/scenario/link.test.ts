@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { chainAll, chainStart, chunkDigest } from '../../protocol/digest-chain.ts';
 import { verifyFinished } from '../../protocol/finished-statement.ts';
 import { publicKeySchema } from '../../protocol/jws.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { chainNext, chainStart } from '../../protocol/digest-chain.ts';
 import type { JobId } from '../../protocol/ids.ts';
 import { ControlPlanePeer } from '../support/control-plane-peer.ts';

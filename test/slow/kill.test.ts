@@ -1,7 +1,7 @@
 // kill -9 of either program in the middle of 200-row reading jobs, again and again: every row ends exactly once, nothing is lost or doubled.
 import { expect } from 'chai';
 import { randomInt } from 'node:crypto';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { chainAll, chainStart } from '../../protocol/digest-chain.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
 import { pairedHost } from '../support/paired-host.ts';

@@ -1,7 +1,7 @@
 // An identity as a host would keep it, for tests of the control plane: pairing over real HTTP, session tokens, and the dial.
 import { exportJWK, generateKeyPair } from 'jose';
 import { WebSocket } from 'ws';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';
 import { type AgentId, type ControlPlaneId, type KeyId, controlPlaneId } from '../../protocol/ids.ts';
 import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';

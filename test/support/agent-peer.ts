@@ -1,7 +1,7 @@
 // A scripted agent for tests of the control plane: it speaks the protocol through protocol/ over a real socket, and does exactly what a test
 // tells it, right or wrong.
 import { type RawData, WebSocket } from 'ws';
-import { nodeHashing } from '../../control-plane/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { decodeFrameToAgent, encodeFrame } from '../../protocol/codec.ts';
 import { chainAll, chainStart } from '../../protocol/digest-chain.ts';
 import { isRefusal } from '../../protocol/error-codes.ts';

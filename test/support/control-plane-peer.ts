@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { decodeFrameToControlPlane, encodeFrame } from '../../protocol/codec.ts';
 import { chainAll, chainStart, chunkDigest } from '../../protocol/digest-chain.ts';
 import type { FrameToAgent } from '../../protocol/frames-to-agent.ts';

@@ -1,5 +1,5 @@
 // Jobs on a journal in memory with a scripted AWS: what tests of agent/job start from.
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { systemClock } from '../../agent/io/clock-system.ts';
 import type { Connection } from '../../agent/connection.ts';
 import type { IamCaller } from '../../agent/iam/iam-caller.ts';

@@ -1,7 +1,7 @@
 // Local runs on a real journal with a scripted AWS: what tests of agent/local start from.
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../../agent/io/clock-system.ts';
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import type { Connection } from '../../agent/connection.ts';
 import type { IamCaller } from '../../agent/iam/iam-caller.ts';
 import { Turns } from '../../agent/job/turns.ts';

@@ -1,5 +1,5 @@
 // One session of an agent over a journal in memory and a wire that is only a list: what tests of agent/job/frame-in.ts and its steps start from.
-import { nodeHashing } from '../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 import { systemClock } from '../../agent/io/clock-system.ts';
 import { sessionIntroduction } from '../../agent/introduction.ts';
 import type { CallWaits } from '../../agent/iam/limiter-snapshot.ts';

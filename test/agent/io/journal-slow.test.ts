@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { stub } from 'sinon';
 import { WebSocket, WebSocketServer } from 'ws';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { GroupCommit } from '../../../agent/io/journal-group.ts';
 import { openJournal } from '../../../agent/io/journal-sqlite.ts';
 import type { Journal } from '../../../agent/job/journal.ts';

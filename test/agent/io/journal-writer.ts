@@ -1,7 +1,7 @@
 // The process that journal-crash.test.ts kills: it goes on with one job from what recovery gives it, many commits at a time, and prints each
 // number once its commit resolved. Arguments: state directory, seed.
 import { writeSync } from 'node:fs';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { openJournal } from '../../../agent/io/journal-sqlite.ts';
 import type { Change, Journal, StoredJob } from '../../../agent/job/journal.ts';
 import { isRefusal } from '../../../protocol/error-codes.ts';

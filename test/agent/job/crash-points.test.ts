@@ -1,7 +1,7 @@
 // Dies at every commit of a small job, before and after the commit took, and at every commit of the run after that too; and a disk that fails
 // at every commit. Whatever the moment: every row ends exactly once, the sequence has no gap, the chain fits, and no change is sent twice.
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import type { Clock } from '../../../agent/job/clock.ts';
 import type { JobsPorts } from '../../../agent/job/jobs.ts';
 import type { Change, Journal } from '../../../agent/job/journal.ts';

@@ -1,7 +1,7 @@
 // One session at the agent: what each frame does and in which order answers leave, over a journal in memory and a wire that is only a list.
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import type { Journal } from '../../../agent/job/journal.ts';
 import { chainStart, chunkDigest } from '../../../protocol/digest-chain.ts';
 import { controlPlaneId, type KeyId } from '../../../protocol/ids.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { type FrameOut, ResultsOut } from '../../../agent/job/frame-out.ts';
 import type { FrameToControlPlane } from '../../../protocol/frames-to-control-plane.ts';
 import { limits } from '../../../protocol/limits.ts';

@@ -2,7 +2,7 @@
 // restart. However they fall, each row ends once, the chain fits, and memory says what the disk says.
 import { expect } from 'chai';
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { Answers } from '../../../agent/job/answers.ts';
 import type { Journal } from '../../../agent/job/journal.ts';
 import type { JobRecord } from '../../../agent/job/job-record.ts';

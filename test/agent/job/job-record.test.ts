@@ -1,7 +1,7 @@
 // A job's record in memory against its disk: changes that come side by side must not undo each other.
 import { expect } from 'chai';
 import { chainAll, chainStart } from '../../../protocol/digest-chain.ts';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import type { Change, Journal } from '../../../agent/job/journal.ts';
 import type { EndedRow } from '../../../agent/job/job-record.ts';
 import type { JobsPorts } from '../../../agent/job/jobs.ts';

@@ -1,6 +1,6 @@
 // What becomes durable when: acceptance, refusal, tombstones, acknowledgements, keys that are revoked.
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { chainStart } from '../../../protocol/digest-chain.ts';
 import { jobIdOf } from '../../contract/journal-samples.ts';
 import { claimsOfChunks, jobFixture, outcomesOf, tokenOf } from '../../support/job-fixture.ts';

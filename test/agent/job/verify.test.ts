@@ -1,6 +1,6 @@
 // The order of the checks: a token that is wrong in several ways gets the code of the first one, and a known id is answered before time counts.
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import type { StoredJob } from '../../../agent/job/journal.ts';
 import { type Trust, type Verdict, verifyToken } from '../../../agent/job/verify.ts';
 import { type AgentJob, onCancel, rejectJob } from '../../../protocol/agent-job.ts';

@@ -1,6 +1,6 @@
 // What a welcome does to each job: go on, send again, say what is gone, or stop for good.
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../../node/hashing.ts';
 import { Answers } from '../../../agent/job/answers.ts';
 import type { SendFrom } from '../../../agent/job/frame-out.ts';
 import { resumeJobs } from '../../../agent/job/welcome.ts';

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 
 const mib = 1024 * 1024;
 const program = `
-import { collectGarbage } from ${JSON.stringify(import.meta.resolve('../../../agent/io/garbage.ts'))};
+import { collectGarbage } from ${JSON.stringify(import.meta.resolve('../../node/garbage.ts'))};
 // Young objects that live through a few collections, so that V8 takes more room for new ones.
 let kept = [];
 for (let at = 0; at < 400_000; at += 1) kept.push({ at, text: 'row ' + at });

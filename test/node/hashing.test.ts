@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { nodeHashing } from '../../../agent/io/hashing-node.ts';
+import { nodeHashing } from '../../node/hashing.ts';
 
 describe('hashing', () => {
   it("gives SHA-256 of the text's UTF-8 bytes (FIPS 180-2 and RFC 4231 examples)", () => {
