@@ -3,6 +3,7 @@
 import { type Refusal, isRefusal } from '../protocol/error-codes.ts';
 import { signFinishedWith } from '../protocol/finished-statement.ts';
 import { keySetSchema } from '../protocol/key-set.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 import { signSession } from '../protocol/session-token.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import { localParts } from './compose-local.ts';
@@ -27,7 +28,6 @@ import { Watch } from './local/watch.ts';
 import { SpareMemory } from './spare-memory.ts';
 import { TrustStore } from './job/trust-store.ts';
 import { TrustedTime } from './job/trusted-time.ts';
-import { safeParse } from '../protocol/safe-parse.ts';
 
 const dayMs = 24 * 3_600_000;
 /** Once an hour, away from the full hour, when everybody else cleans up. */

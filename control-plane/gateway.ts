@@ -8,6 +8,7 @@ import { type Refusal, isRefusal, refuse } from '../protocol/error-codes.ts';
 import type { AgentId, JobId } from '../protocol/ids.ts';
 import { keyIdSchema } from '../protocol/ids.ts';
 import { limits } from '../protocol/limits.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 import { sessionKeyId, verifySession } from '../protocol/session-token.ts';
 import { subprotocol } from '../protocol/version.ts';
 import { collectGarbage } from '../node/garbage.ts';
@@ -18,7 +19,6 @@ import { faultOf } from './events.ts';
 import type { SessionDeps, SessionIdentity } from './session-context.ts';
 import { nodeVerify } from '../node/signatures.ts';
 import { admit, agentByKey, holdBack, markConflict, publicKeyOf } from './store/agents.ts';
-import { safeParse } from '../protocol/safe-parse.ts';
 
 const socketPath = '/agent/v1/socket';
 

@@ -9,6 +9,7 @@ import { agentIdSchema } from '../protocol/ids.ts';
 import type { JobClaims } from '../protocol/job-claims.ts';
 import { isRawNumber, type Json, jsonFault, parseJson } from '../protocol/json.ts';
 import { limits } from '../protocol/limits.ts';
+import { safeParse } from '../protocol/safe-parse.ts';
 import { type JobRequest, jobRequestSchema } from './api/schemas.ts';
 import { nodeHashing } from '../node/hashing.ts';
 import { type ClaimParts, claimsOf } from './sign-job.ts';
@@ -17,7 +18,6 @@ import { type JobRow, jobById, jobChunks } from './store/jobs.ts';
 import type { Queries, Store } from './store/store.ts';
 import type { JobRowsTable, JobsTable } from './store/tables.ts';
 import { type LineReader, readLines } from './text-lines.ts';
-import { safeParse } from '../protocol/safe-parse.ts';
 
 export interface IntakeDeps {
   readonly store: Store;

@@ -5,8 +5,8 @@ import type { AgentId, ControlPlaneId, Digest } from './ids.ts';
 import { type JobClaims, jobClaimsSchema } from './job-claims.ts';
 import { type PrivateKey, type PublicKey, signJws, signJwsWith, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
-import type { Sign, Verify } from './signatures.ts';
 import { safeParse } from './safe-parse.ts';
+import type { Sign, Verify } from './signatures.ts';
 
 export function signJob(claims: JobClaims, key: PrivateKey, kid: string): Promise<string> {
   return signJws(tokenTypes.job, jobClaimsSchema.parse(claims), key, kid);

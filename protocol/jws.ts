@@ -6,8 +6,8 @@ import { type Refusal, refuse } from './error-codes.ts';
 import { jsonFault } from './json.ts';
 import { limits } from './limits.ts';
 import { keyIdSchema } from './ids.ts';
-import type { Sign, Verify } from './signatures.ts';
 import { safeParse } from './safe-parse.ts';
+import type { Sign, Verify } from './signatures.ts';
 
 export const tokenTypes = {
   job: 'iam-agent-job+jws',

@@ -4,8 +4,8 @@ import { type Refusal, isRefusal, refuse } from './error-codes.ts';
 import { type AgentId, type ControlPlaneId, agentIdSchema, controlPlaneIdSchema } from './ids.ts';
 import { type PrivateKey, type PublicKey, signJws, tokenTypes, verifyJws } from './jws.ts';
 import { limits } from './limits.ts';
-import type { Verify } from './signatures.ts';
 import { safeParse } from './safe-parse.ts';
+import type { Verify } from './signatures.ts';
 
 const sessionClaimsSchema = z.strictObject({
   iss: agentIdSchema,

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Refusal, isRefusal } from '../../protocol/error-codes.ts';
 import type { JobOptions } from '../../protocol/job-claims.ts';
 import { limits } from '../../protocol/limits.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import { type EnvelopeFormat, envelopeFormats } from '../../terminal/write-envelopes.ts';
 import { type ExitCode, exitCodeHelp } from '../../terminal/exit-codes.ts';
 import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
@@ -21,7 +22,6 @@ import type { RunEnded, RunHead } from '../local/wire.ts';
 import { ExecOutput, type ExecShow } from './exec-output.ts';
 import { localClient, localFailure } from './local.ts';
 import { configOf, configOption } from './with-config.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface ExecOptions extends ExecShow {
   readonly connection: string;

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { isRefusal, type Refusal } from '../../protocol/error-codes.ts';
 import { controlPlaneId, keyIdSchema } from '../../protocol/ids.ts';
 import { codeId, codeKey, keyId, normaliseCode, pairingProof, verifyPairing } from '../../protocol/pairing.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { ExitCode } from '../../terminal/exit-codes.ts';
 import { failure, type Failure, isFailure, refusalFailure } from '../../terminal/fail.ts';
 import { action } from '../../terminal/program.ts';
@@ -17,7 +18,6 @@ import { ask } from '../io/prompt.ts';
 import { acquireStateLock } from '../io/state-lock.ts';
 import { stateFailure } from './state-failure.ts';
 import { configOf, configOption } from './with-config.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface PairOptions {
   readonly codeFile?: string;

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Refusal, isRefusal, refuse } from '../../protocol/error-codes.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import { type ExitCode, exitCodeHelp } from '../../terminal/exit-codes.ts';
 import { failure, type Failure, isFailure } from '../../terminal/fail.ts';
 import { action } from '../../terminal/program.ts';
@@ -18,7 +19,6 @@ import { localClient, localFailure } from './local.ts';
 import { runsTable } from './runs-text.ts';
 import { takeState } from './state.ts';
 import { configOf, configOption } from './with-config.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 interface RunsOptions {
   readonly json?: true;

@@ -1,5 +1,6 @@
 // Reads one HTTP/1.1 answer out of the bytes of a connection (RFC 9112): status, headers and body as they came. Strict: what could be read in
 // two ways (two lengths, a bare line end, a folded header) is no answer.
+import { notInAValue, token } from './http-syntax.ts';
 
 export interface RawAnswer {
   readonly status: number;
@@ -14,8 +15,6 @@ const maxLineBytes = 16 * 1024;
 const lineFeed = 10;
 const noBytes = Buffer.alloc(0);
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const notInAValue = /[^\t\x20-\x7e\x80-\xff]/;
 const chunkSize = /^([0-9a-f]{1,8})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/i;
 const length = /^\d{1,15}$/;
 

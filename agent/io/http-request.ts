@@ -1,8 +1,7 @@
 // The head of an HTTP/1.1 request, its headers in the order and the letters they have. Nothing in it can become another line.
+import { notInAValue, token } from './http-syntax.ts';
 import type { WireRequest } from './raw-response.ts';
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const notInAValue = /[^\t\x20-\x7e\x80-\xff]/;
 const notInAPath = /[^\x21-\x7e\x80-\xff]/;
 
 /** The host of a URL as a socket takes it: an IPv6 address has no brackets there. */

@@ -8,8 +8,8 @@ import { type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { agentIdSchema, controlPlaneIdSchema, keyIdSchema } from '../../protocol/ids.ts';
 import { type PrivateKey, privateKeySchema, publicKeySchema } from '../../protocol/jws.ts';
 import { keySetSchema } from '../../protocol/key-set.ts';
-import { readJsonSecret, readSecretFile, SecretFileError, writeSecretFile } from './keys-file.ts';
 import { safeParse } from '../../protocol/safe-parse.ts';
+import { readJsonSecret, readSecretFile, SecretFileError, writeSecretFile } from './keys-file.ts';
 
 const stateKeyBytes = 32;
 

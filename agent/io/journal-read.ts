@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { jobIdSchema, type Digest, type JobId } from '../../protocol/ids.ts';
 import { parseJson } from '../../protocol/json.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { JournalFacts, PendingRow, RowProgress, StoredEntry, StoredJob } from '../job/journal.ts';
 import { blockEntries } from './journal-blocks.ts';
 import { blobOf, integerOf, optionalIntegerOf, textOf, type ResultRow } from './journal-columns.ts';
@@ -11,7 +12,6 @@ import { JournalError } from './journal-error.ts';
 import { jobOf, progressOf, type FactName } from './journal-records.ts';
 import { rowsOfBlock } from './journal-row-blocks.ts';
 import type { Place, Sealer } from './journal-seal.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 const jobColumns = `id, phase, received_at, forget_at, jobs.counter AS counter, jobs.value AS value,
   origins.counter AS origin_counter, origins.value AS origin_value

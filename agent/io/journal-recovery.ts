@@ -8,11 +8,11 @@ import { acceptJob } from '../../protocol/agent-job.ts';
 import { chainNext, chainStart } from '../../protocol/digest-chain.ts';
 import type { Hashing } from '../../protocol/hashing.ts';
 import { jobIdSchema, type JobId } from '../../protocol/ids.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { StoredJob } from '../job/journal.ts';
 import { integerOf } from './journal-columns.ts';
 import { isDamage, JournalError } from './journal-error.ts';
 import type { JournalReader } from './journal-read.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** How much is looked at in one turn of the event loop. */
 const page = { maxCount: 500, maxBytes: 4 * 1024 * 1024 };

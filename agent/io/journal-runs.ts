@@ -3,6 +3,7 @@
 import { Buffer } from 'node:buffer';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parseJson } from '../../protocol/json.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import {
   type EntryBounds,
   type RunChange,
@@ -14,7 +15,6 @@ import {
 import { blobOf, integerOf, textOf, type ResultRow } from './journal-columns.ts';
 import { isDamage, JournalError } from './journal-error.ts';
 import type { Place, Sealer } from './journal-seal.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 export const runTables = `
   CREATE TABLE runs (

@@ -5,6 +5,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import type { z } from 'zod';
 import { isRefusal, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { limits } from '../../protocol/limits.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { RunId } from '../local/run-log.ts';
 import {
   endedSchema,
@@ -21,7 +22,6 @@ import {
 } from '../local/wire.ts';
 import { socketPath } from './local-path.ts';
 import { LineReader } from './read-lines.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** What the agent said no to, with its own code: a newer one may have codes that this program does not know. */
 export interface Said {

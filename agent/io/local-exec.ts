@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isRefusal, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { jsonFault } from '../../protocol/json.ts';
 import { limits } from '../../protocol/limits.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { RunCaller } from '../local/local-run.ts';
 import { localLimits } from '../local/local-limits.ts';
 import { type RunHead, runHeadSchema } from '../local/wire.ts';
 import { beginNo, type LocalService } from './local-answer.ts';
 import { LineError, LineReader } from './read-lines.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** A client that has its last line closes its side; one that does not is cut off. */
 const goodbyeMs = 2_000;

@@ -1,13 +1,13 @@
 // What each request to the local socket gets. Loaded with the first of them: a daemon that nobody asks holds none of it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refuse } from '../../protocol/error-codes.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import { localLimits } from '../local/local-limits.ts';
 import { type RunId, runIdSchema } from '../local/run-log.ts';
 import { runView } from '../local/status.ts';
 import { localPaths, localWire, versionHeader, wireHeader } from '../local/wire.ts';
 import { type LocalService, sayJson, sayNo } from './local-answer.ts';
 import { serveRun } from './local-exec.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 const entryPage = { maxCount: 500, maxBytes: 1024 * 1024 };
 

@@ -1,9 +1,9 @@
 // The one HTTP request of pairing. It goes the same way as the link (CA, proxy, verification), and nothing in its answer is trusted here.
 import { type ErrorCode, errorCodes, type Refusal, refuse } from '../../protocol/error-codes.ts';
 import { type PairAnswer, pairAnswerSchema, type PairRequest } from '../../protocol/pairing.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import { z } from 'zod';
 import { openRoute, type Outbound } from './outbound.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 // Not imported, for the reason that outbound.ts gives.
 const { request: httpRequest } = process.getBuiltinModule('node:http');

@@ -51,6 +51,8 @@ export class Jobs {
   readonly turns = new Turns();
   readonly #ports: JobsPorts;
   readonly #spool: Spool;
+  // Both are loaded with the first job: they are most of what the daemon would hold while it has none.
+  #policy: Promise<typeof import('./allow-job.ts')> | null = null;
   #runner: Promise<typeof import('./run-job.ts')> | null = null;
   /** Whoever sends: told when a job has something new and durable. */
   onDurable: (record: JobRecord) => void = () => undefined;
@@ -85,8 +87,7 @@ export class Jobs {
   }
 
   async allow(claims: JobClaims): Promise<Plan | Refusal> {
-    // Loaded with the first job, as what runs it: it brings the language of templates.
-    const { allowJob } = await import('./allow-job.ts');
+    const { allowJob } = await (this.#policy ??= import('./allow-job.ts'));
     return allowJob(claims, this.#ports.connections);
   }
 
@@ -244,9 +245,7 @@ export class Jobs {
     const { events, time } = this.#ports;
     if (record.statement !== null) return;
     if (record.state.phase === 'accepted') {
-      // Loaded with the first job: what runs rows is most of what the daemon would hold while it has none.
-      this.#runner ??= import('./run-job.ts');
-      const { runJob } = await this.#runner;
+      const { runJob } = await (this.#runner ??= import('./run-job.ts'));
       const caller = jobCaller(this.#ports.caller, record);
       const ports = { ...this.#ports, caller, turns: this.turns, nowMs: time.running(), spool: this.#spool };
       await runJob(record, ports);

@@ -37,7 +37,6 @@ export async function runJob(record: JobRecord, jobPorts: RunJobPorts): Promise<
   try {
     await runRows(record, ports);
   } finally {
-    ports.spool.forgo(record.id);
     stops.over();
     over.abort();
     await ringing;
@@ -268,10 +267,9 @@ class RowWindow {
   }
 
   async next(): Promise<PendingRow | null> {
-    const { state } = this.#record;
-    // All that came was read: the journal has no more.
-    if (this.#rows.length === 0 && this.#last + 1 >= this.#record.firstRowOf(state.nextChunk)) return null;
     if (this.#rows.length === 0) {
+      // All that came was read: the journal has no more.
+      if (this.#last + 1 >= this.#record.firstRowOf(this.#record.state.nextChunk)) return null;
       this.#rows = [...(await this.#journal.pendingRows(this.#record.id, this.#last, window))];
       this.#last = this.#rows.at(-1)?.row ?? this.#last;
     }

@@ -3,9 +3,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Refusal } from '../../protocol/error-codes.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { ApiToken } from '../api-tokens.ts';
 import type { Role } from '../roles.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
 

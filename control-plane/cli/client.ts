@@ -1,10 +1,10 @@
 // The control plane's REST API as the commands use it: fetch, a bearer token, coded errors. Answers are checked before anything believes them.
 import type { z } from 'zod';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { ExitCode } from '../../terminal/exit-codes.ts';
 import { type Failure, failure, isFailure } from '../../terminal/fail.ts';
 import type { Server } from './find-server.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';

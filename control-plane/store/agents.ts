@@ -4,9 +4,9 @@ import { speaks } from '../../protocol/session.ts';
 import { type AgentId, type KeyId, agentIdSchema } from '../../protocol/ids.ts';
 import { type PublicKey, publicKeySchema } from '../../protocol/jws.ts';
 import type { ConnectionView } from '../../protocol/frames-to-control-plane.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { Queries } from './store.ts';
 import type { AgentsTable, Tables } from './tables.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 export type AgentRow = Selectable<AgentsTable>;
 

@@ -4,9 +4,9 @@ import { type ControlPlaneJob, isOpen } from '../../protocol/control-plane-job.t
 import type { FinishedStatus } from '../../protocol/finished-statement.ts';
 import type { AgentId, Digest, JobId } from '../../protocol/ids.ts';
 import { jobIdSchema } from '../../protocol/ids.ts';
+import { safeParse } from '../../protocol/safe-parse.ts';
 import type { Queries } from './store.ts';
 import type { JobsTable } from './tables.ts';
-import { safeParse } from '../../protocol/safe-parse.ts';
 
 /** Large sealed columns are read only where they are needed: a list of jobs, or a frame of results, must not carry tokens about. */
 type HeavyColumn = 'inputs' | 'token' | 'statement';
