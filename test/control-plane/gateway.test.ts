@@ -25,7 +25,9 @@ async function statusOf(fixture: Fixture, name = 'host-1'): Promise<string | und
 describe('control plane: gateway', () => {
   let fixture: Fixture;
   let identity: Identity;
+  let begunMs: number;
   beforeEach(async () => {
+    begunMs = Date.now();
     fixture = await Fixture.start();
     identity = await fixture.pair();
   });
@@ -99,8 +101,9 @@ describe('control plane: gateway', () => {
   });
 
   /** As a host that dials `seconds` from now would. */
+  /** Tokens have whole seconds: counted from one moment, two with the same number are of the same second. */
   const dialAfter = async (counter: number, seconds: number): Promise<Peer> => {
-    const token = await sessionToken(identity, counter, Date.now() + seconds * 1_000);
+    const token = await sessionToken(identity, counter, begunMs + seconds * 1_000);
     return new Peer(identity, counter, await dialWith(fixture.url, token));
   };
 
